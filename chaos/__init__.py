@@ -1,0 +1,1 @@
+"""Faults, known traffic, invariants, experiments: Tidegate against real failure."""

@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make` alone lists the rest.
+
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench chaos lock clean
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## everything a fresh machine lacks: packages, .venv, Toxiproxy (quick when it is there already)
+	@scripts/setup --tests
+
+demo: ## three regions on this machine, with traffic and failures to watch (ARGS=--once: unattended, asserts)
+	@scripts/setup
+	@.venv/bin/tidegate demo $(ARGS)
+
+test: ## everything: check, demo, chaos, compose, integration
+	@scripts/test
+
+check: ## what to run before a commit: format, lint, types, architecture, unit tests
+	@scripts/setup
+	@scripts/check
+
+format: ## write the format that `check` asks for
+	@scripts/setup
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix-only --quiet .
+
+bench: ## speed, side by side with other proxies (ARGS passes options)
+	@scripts/setup
+	@scripts/bench $(ARGS)
+
+chaos: ## real faults against a real node: one line a promise (ARGS=--short: the quick ones)
+	@scripts/setup --tests
+	@.venv/bin/python -m chaos $(ARGS)
+
+lock: ## recompile both lock files after a change of pyproject.toml (ARGS=--upgrade: newest versions)
+	@scripts/setup
+	@scripts/lock $(ARGS)
+
+clean: ## remove what setup and tests made
+	@rm -rf .venv .tools .reports .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

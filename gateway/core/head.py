@@ -1,0 +1,383 @@
+"""What is this request, and where does it end? One request head, refused wherever two readers could disagree.
+
+    raw head ── llhttp, without callbacks: every byte of syntax, at C speed
+             └─ one regular expression over the lowered head: the few fields that a proxy must act on
+             └─ the rules that llhttp leaves to us (below)
+
+Refused beyond what llhttp refuses, each with a test that sends the bytes:
+  - versions other than 1.0 and 1.1 (505), including `RTSP/1.0` and `ICE/1.0`, which llhttp reports as HTTP
+  - CONNECT and TRACE (405), unknown methods (501)
+  - no Host, two Hosts, a Host that is not an authority; a target whose authority or scheme contradicts the listener
+  - any Transfer-Encoding but exactly one `chunked` on HTTP/1.1
+  - field names that turn into one of ours when `_` is read as `-`
+  - paths that upstreams would read differently than we route them: `%2f`, `%5c`, `%00`, `\\`, bad escapes
+The path is normalised once, and the same path is routed by and forwarded (RFC 3986 section 6.2.2).
+
+Sources: RFC 9112 sections 2, 3, 6; RFC 9110 sections 7.2, 7.6.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import httptools
+
+from gateway.errors import RequestRefused
+
+CHUNKED: Final = -1
+"""`RequestHead.body_length` of a chunked body."""
+
+MAX_BODY_LENGTH: Final = 2**63 - 1
+"""What a signed 64-bit reader downstream of us still counts right."""
+
+METHODS: Final = frozenset(
+    (  # fmt: skip
+        "ACL",
+        "BIND",
+        "CHECKOUT",
+        "COPY",
+        "DELETE",
+        "GET",
+        "HEAD",
+        "LINK",
+        "LOCK",
+        "M-SEARCH",
+        "MERGE",
+        "MKACTIVITY",
+        "MKCALENDAR",
+        "MKCOL",
+        "MOVE",
+        "NOTIFY",
+        "OPTIONS",
+        "PATCH",
+        "POST",
+        "PROPFIND",
+        "PROPPATCH",
+        "PURGE",
+        "PUT",
+        "QUERY",
+        "REBIND",
+        "REPORT",
+        "SEARCH",
+        "SUBSCRIBE",
+        "UNBIND",
+        "UNLINK",
+        "UNLOCK",
+        "UNSUBSCRIBE",
+    )
+)
+"""What llhttp knows, less CONNECT, TRACE and its non-HTTP ones."""
+
+IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+"""RFC 9110 section 9.2.2, less TRACE."""
+
+_METHOD_NAMES: Final = {name.encode(): name for name in METHODS}
+_VERSIONS: Final = {b"HTTP/1.1": 11, b"HTTP/1.0": 10}
+_SPECIAL_NAMES: Final = (
+    rb"host|connection|content-length|transfer-encoding|upgrade|expect|te|trailer|keep-alive|via|forwarded"
+    rb"|x-forwarded-(?:for|host|port|proto|prefix|server|ssl)|x-real-ip|x-request-id"
+    rb"|proxy-(?:connection|authorization|authenticate)"
+)
+_SPECIAL_FIELD: Final = re.compile(rb"\r\n(" + _SPECIAL_NAMES + rb"):[ \t]*([^\r\n]*)")
+_SPECIAL_NAME: Final = re.compile(_SPECIAL_NAMES)
+_UNDERSCORED: Final = re.compile(rb"\r\n([^:\r\n]*_[^:\r\n]*):")
+_AUTHORITY: Final = re.compile(rb"(?:[a-z0-9_](?:[a-z0-9_.-]*)|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_ABSOLUTE: Final = re.compile(rb"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
+_VERSION_SHAPE: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
+
+_KEPT: Final = frozenset((b"host", b"via", b"content-length"))
+"""Fields among the special ones that are forwarded as they came."""
+_NEVER_NAMED: Final = frozenset(
+    (b"host", b"content-length", b"transfer-encoding", b"authorization", b"cookie", b"via", b"forwarded", b"close")
+)
+"""Fields that a `Connection` field cannot take away: the next hop must see them, or we write them ourselves."""
+
+
+class _NoCallbacks:
+    """llhttp then only checks syntax."""
+
+
+_NO_CALLBACKS: Final = _NoCallbacks()
+
+
+class RequestHead:
+    """One request's head, checked. Byte strings are as they came, but for `path`, which is normalised."""
+
+    __slots__ = (
+        "body_length",
+        "expects_continue",
+        "forwarded_fields",
+        "host",
+        "is_websocket",
+        "keep_alive",
+        "lowered",
+        "method",
+        "path",
+        "query",
+        "raw",
+        "version",
+        "via",
+    )
+
+    raw: bytes
+    lowered: bytes
+    method: str
+    path: bytes
+    """Normalised; `b"*"` for `OPTIONS *`."""
+    query: bytes
+    """With its `?`, or empty."""
+    version: int
+    """10 or 11."""
+    host: str
+    """Lower case, without port and trailing dot; empty only on HTTP/1.0 without Host."""
+    body_length: int
+    """Bytes of body to come; 0 for none, `CHUNKED` when the framing says."""
+    keep_alive: bool
+    expects_continue: bool
+    is_websocket: bool
+    via: bytes
+    """Existing `Via` values, comma-separated, lower case; empty when there are none."""
+    forwarded_fields: bytes
+    """The field lines to forward, each ended by CRLF: hop-by-hop ones and those that we write ourselves are gone."""
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Every value of a field, in order, stripped. `name` in lower case."""
+        found: list[bytes] = []
+        needle = b"\r\n" + name + b":"
+        at = self.lowered.find(needle)
+        while at >= 0:
+            start = at + len(needle)
+            end = self.raw.index(b"\r\n", start)
+            found.append(self.raw[start:end].strip(b" \t"))
+            at = self.lowered.find(needle, end)
+        return found
+
+
+def parse_request_head(raw: bytes, *, scheme: bytes = b"http", max_request_line: int = 8192) -> RequestHead:
+    """Check one head, from its first byte to the empty line that ends it.
+
+    Raises `RequestRefused` with the status to answer; the connection must then be closed.
+    """
+    line_end = raw.find(b"\r\n")
+    if line_end > max_request_line:
+        raise RequestRefused(
+            f"a request line of {line_end} bytes, at most {max_request_line} are allowed",
+            status=414,
+            reason="request_line_too_long",
+        )
+    parts = raw[:line_end].split(b" ")
+    if len(parts) != 3:
+        raise RequestRefused("a request line that is not 'method target version'")
+    method_name, target, version_name = parts
+    version = _VERSIONS.get(version_name)
+    if version is None:
+        if _VERSION_SHAPE.fullmatch(version_name):
+            raise RequestRefused(
+                "an HTTP version other than 1.0 and 1.1", status=505, reason="http_version_not_supported"
+            )
+        raise RequestRefused("a request line that does not end in an HTTP version")
+    method = _METHOD_NAMES.get(method_name)
+    if method is None:
+        if method_name in (b"CONNECT", b"TRACE"):
+            raise RequestRefused(
+                f"method {method_name.decode()}, which is never proxied", status=405, reason="method_forbidden"
+            )
+        raise RequestRefused("an unknown method", status=501, reason="method_unknown")
+    try:
+        httptools.HttpRequestParser(_NO_CALLBACKS).feed_data(raw)
+    except httptools.HttpParserUpgrade:
+        pass  # the syntax is right; what to do about the upgrade is decided below, on our own framing
+    except httptools.HttpParserError as error:
+        raise RequestRefused(f"a malformed request head: {error}") from error
+    head = RequestHead()
+    head.raw = raw
+    head.method = method
+    head.version = version
+    _read_fields(head, line_end)
+    _read_target(head, target, scheme)
+    return head
+
+
+def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR0912, PLR0915 - see its docstring
+    """Act on the fields that a proxy must act on, and cut out those that it must not forward.
+
+    One long function, because it runs for every request: a call per field costs more than the work in it.
+    """
+    raw = head.raw
+    lowered = head.lowered = raw.lower()
+    host: bytes | None = None
+    length: int | None = None
+    chunked = False
+    connection = b""
+    upgrade = b""
+    via = b""
+    expects_continue = False
+    kept: list[bytes] = []
+    kept_from = line_end + 2
+    for field in _SPECIAL_FIELD.finditer(lowered, line_end):
+        name = field[1]
+        value = field[2].rstrip(b" \t")
+        if name == b"host":
+            if host is not None:
+                raise RequestRefused("two Host fields, exactly one is expected")
+            if not _AUTHORITY.fullmatch(value):
+                raise RequestRefused("a Host field that is not a host with an optional port")
+            host = value
+        elif name == b"via":
+            via = via + b"," + value if via else value
+        elif name == b"content-length":
+            if length is not None or not value.isdigit():
+                raise RequestRefused("a Content-Length that is not one number")
+            length = int(value)
+            if length > MAX_BODY_LENGTH:
+                raise RequestRefused("a Content-Length above 2^63-1", status=413, reason="body_too_large")
+            if value[0] == 48 and len(value) > 1:
+                raise RequestRefused("a Content-Length with leading zeros")
+        elif name == b"transfer-encoding":
+            if chunked or value != b"chunked":
+                raise _coding_refused(value, repeated=chunked)
+            chunked = True
+        elif name == b"connection":
+            connection = connection + b"," + value if connection else value
+        elif name == b"upgrade":
+            upgrade = upgrade + b"," + value if upgrade else value
+        elif name == b"expect":
+            if value != b"100-continue":
+                raise RequestRefused("an Expect other than 100-continue", status=417, reason="expectation_failed")
+            expects_continue = True
+        if name not in _KEPT:
+            start = field.start() + 2
+            if start > kept_from:
+                kept.append(raw[kept_from:start])
+            kept_from = field.end() + 2
+    if chunked and (length is not None or head.version == 10):
+        raise RequestRefused("Transfer-Encoding with Content-Length or on HTTP/1.0, whose end is ambiguous")
+    if host is None:
+        if head.version == 11:
+            raise RequestRefused("no Host field, exactly one is expected")
+        host = b""
+    if b"_" in raw:
+        _refuse_underscored(lowered, line_end)
+    kept.append(raw[kept_from:-2])
+    head.host = _host_name(host)
+    head.body_length = CHUNKED if chunked else length or 0
+    head.via = via
+    head.expects_continue = expects_continue and head.version == 11 and head.body_length != 0
+    head.forwarded_fields = b"".join(kept)
+    head.is_websocket = False
+    head.keep_alive = head.version == 11
+    if connection:
+        _read_connection(head, connection, upgrade)
+
+
+def _read_connection(head: RequestHead, connection: bytes, upgrade: bytes) -> None:
+    options = [option.strip(b" \t") for option in connection.split(b",")]
+    if b"close" in options:
+        head.keep_alive = False
+    elif head.version == 10 and b"keep-alive" in options:
+        head.keep_alive = True
+    if b"upgrade" in options:
+        head.is_websocket = upgrade == b"websocket"
+    for option in options:
+        if option in _NEVER_NAMED or not option or option in (b"keep-alive", b"upgrade"):
+            continue
+        head.forwarded_fields = _without_field(head.forwarded_fields, option)
+
+
+def _without_field(fields: bytes, name: bytes) -> bytes:
+    prefix = name + b":"
+    return b"".join(line for line in fields.splitlines(keepends=True) if not line.lower().startswith(prefix))
+
+
+def _refuse_underscored(lowered: bytes, line_end: int) -> None:
+    """`Transfer_Encoding` is an unknown field to us and Transfer-Encoding to an upstream that maps `_` to `-`."""
+    for match in _UNDERSCORED.finditer(lowered, line_end):
+        if _SPECIAL_NAME.fullmatch(match[1].replace(b"_", b"-")):
+            raise RequestRefused("a field name that differs from a reserved one only by '_' for '-'")
+
+
+def _coding_refused(value: bytes, *, repeated: bool) -> RequestRefused:
+    codings = [coding.strip(b" \t") for coding in value.split(b",")]
+    if not repeated and any(coding not in (b"", b"chunked", b"identity") for coding in codings):
+        return RequestRefused("an unknown transfer coding, only chunked is understood", status=501, reason="coding")
+    return RequestRefused("a Transfer-Encoding that is not exactly one 'chunked'")
+
+
+def _host_name(authority: bytes) -> str:
+    """The host to route by. `rpartition` would cut an IPv6 literal: its port stands after the bracket."""
+    if authority.endswith(b"]") or b":" not in authority:
+        name = authority
+    else:
+        name, _, port = authority.rpartition(b":")
+        if int(port) > 65535:
+            raise RequestRefused("a Host field whose port is above 65535")
+    return name.rstrip(b".").decode("ascii")
+
+
+def _read_target(head: RequestHead, target: bytes, scheme: bytes) -> None:
+    if target[:1] != b"/":
+        if target == b"*" and head.method == "OPTIONS":
+            head.path, head.query = b"*", b""
+            return
+        absolute = _ABSOLUTE.fullmatch(target)
+        if absolute is None:
+            raise RequestRefused("a target that is neither a path nor an absolute http URL")
+        target = _take_authority(head, absolute, scheme)
+    if b"#" in target:
+        raise RequestRefused("a target with a fragment, which is never sent")
+    path, mark, query = target.partition(b"?")
+    head.query = mark + query
+    if b"%" in path or b"//" in path or b"/." in path or b"\\" in path:
+        path = normalise_path(path)
+    head.path = path
+
+
+def _take_authority(head: RequestHead, absolute: re.Match[bytes], scheme: bytes) -> bytes:
+    """The target's authority replaces Host (RFC 9112 section 3.2.2); returns the target in origin form."""
+    if absolute[1].lower() != scheme:
+        raise RequestRefused("a target whose scheme is not that of this listener")
+    authority = absolute[2].lower()
+    if not _AUTHORITY.fullmatch(authority):
+        raise RequestRefused("a target whose authority is not a host with an optional port")
+    head.host = _host_name(authority)
+    head.forwarded_fields = b"Host: " + authority + b"\r\n" + _without_field(head.forwarded_fields, b"host")
+    rest = absolute[3]
+    return rest if rest[:1] == b"/" else b"/" + rest
+
+
+_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})?")
+_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_UNSAFE: Final = frozenset((*range(0x20), 0x7F, ord("/"), ord("\\")))
+
+
+def normalise_path(path: bytes) -> bytes:
+    """RFC 3986 section 6.2.2: unreserved escapes decoded, others in capitals, empty and dot segments removed.
+
+    Raises `RequestRefused` for what an upstream may read as another path than ours.
+    """
+    if b"\\" in path:
+        raise RequestRefused("a path with a backslash")
+    segments: list[bytes] = []
+    parts = _ESCAPE.sub(_decoded, path).split(b"/")[1:]
+    for part in parts:
+        if part == b"..":
+            if not segments:
+                raise RequestRefused("a path that climbs above its root")
+            segments.pop()
+        elif part not in (b"", b"."):
+            segments.append(part)
+    normal = b"/" + b"/".join(segments)
+    if segments and parts[-1] in (b"", b".", b".."):
+        normal += b"/"
+    return normal
+
+
+def _decoded(escape: re.Match[bytes]) -> bytes:
+    digits = escape[1]
+    if digits is None:
+        raise RequestRefused("a path with '%' that two hexadecimal digits do not follow")
+    code = int(digits, 16)
+    if code in _UNSAFE:
+        raise RequestRefused(f"a path with %{digits.decode()}, which upstreams read differently")
+    return bytes((code,)) if code in _UNRESERVED else escape[0].upper()

@@ -1,0 +1,128 @@
+"""In which order may the regions serve this route, and why that order?
+
+    allowed and active regions ──> strategy ──> ranked, each with a score and a reason
+    the others               ──────────────> excluded, each with its reason and rule
+
+Residency comes before any preference: a region that may not hold the route's data types is not a candidate, for no
+strategy, failure or shortage. Ties end by priority, then id, so that every node orders alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.core import reasons
+from gateway.core.countries import COUNTRIES
+from gateway.core.geography import Point, distance_km
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFacts:
+    """One region as configured."""
+
+    id: str
+    priority: int
+    is_active: bool
+    location: Point | None
+    gateway: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedRegion:
+    """A region that may serve, with its place's reason. Lower scores are better; None where nothing was measured."""
+
+    region: str
+    score: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedRegion:
+    """A region that may not serve this route, whatever else happens."""
+
+    region: str
+    reason: str
+    rule: str | None
+
+
+SWITCH_MARGIN: Final = 0.2
+"""A region takes over as the nearest by latency only when it is this much nearer: noise must not move traffic."""
+SWITCH_MARGIN_S: Final = 0.002
+"""... and by at least this much, or two regions a millisecond away would change places all day."""
+
+
+def latency_order(
+    rtts: Mapping[str, float], regions: Sequence[RegionFacts], previous: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Regions by round trip, nearest first, with hysteresis towards `previous`; never measured ones last."""
+    by_id = {region.id: region for region in regions}
+
+    def rank(region_id: str) -> tuple[float, int, str]:
+        return rtts.get(region_id, float("inf")), by_id[region_id].priority, region_id
+
+    order = [region for region in previous if region in by_id]
+    order += sorted((region for region in by_id if region not in order), key=rank)
+    # Insertion by neighbours: one passes the other only when it is clearly nearer.
+    for index in range(1, len(order)):
+        at = index
+        while at and _is_clearly_nearer(order[at], order[at - 1], rtts):
+            order[at], order[at - 1] = order[at - 1], order[at]
+            at -= 1
+    return tuple(order)
+
+
+def _is_clearly_nearer(one: str, other: str, rtts: Mapping[str, float]) -> bool:
+    if one not in rtts:
+        return False
+    if other not in rtts:
+        return True
+    return rtts[one] < rtts[other] * (1 - SWITCH_MARGIN) and rtts[other] - rtts[one] > SWITCH_MARGIN_S
+
+
+def rank_by_failover(regions: Sequence[RegionFacts]) -> tuple[RankedRegion, ...]:
+    """By configured priority, lower first."""
+    ordered = sorted(regions, key=lambda region: (region.priority, region.id))
+    return tuple(RankedRegion(region.id, float(region.priority), reasons.FAILOVER_ORDER) for region in ordered)
+
+
+def rank_by_latency(
+    regions: Sequence[RegionFacts], order: Sequence[str], rtts: Mapping[str, float]
+) -> tuple[RankedRegion, ...]:
+    """By this node's measured round trips, in milliseconds; `order` carries the hysteresis (`latency_order`)."""
+    place = {region: index for index, region in enumerate(order)}
+    ordered = sorted(regions, key=lambda region: (place.get(region.id, len(place)), region.priority, region.id))
+    return tuple(
+        RankedRegion(region.id, round(rtts[region.id] * 1000, 3), reasons.LOWEST_LATENCY)
+        if region.id in rtts
+        else RankedRegion(region.id, None, reasons.LATENCY_UNKNOWN)
+        for region in ordered
+    )
+
+
+def rank_by_distance(
+    regions: Sequence[RegionFacts], country: str | None, node_location: Point | None
+) -> tuple[RankedRegion, ...]:
+    """By great-circle distance in kilometres from the client's country; from this node where that is unknown.
+
+    A client stands near the node that it reached, so the node's place is the better guess than none.
+    """
+    client = COUNTRIES.get(country) if country is not None else None
+    origin = client or node_location
+    reason = reasons.NEAREST if client else reasons.NEAREST_TO_NODE
+    ranked = []
+    for region in regions:
+        if origin is None or region.location is None:
+            ranked.append((float("inf"), region, RankedRegion(region.id, None, reasons.LOCATION_UNKNOWN)))
+        else:
+            distance = round(distance_km(origin, region.location), 1)
+            ranked.append((distance, region, RankedRegion(region.id, distance, reason)))
+    ranked.sort(key=lambda entry: (entry[0], entry[1].priority, entry[1].id))
+    return tuple(entry[2] for entry in ranked)
+
+
+def local_first(ranked: Sequence[RankedRegion], local: str) -> tuple[RankedRegion, ...]:
+    """`prefer_local`: this node's own region before all others, the others as they were."""
+    own = [RankedRegion(entry.region, entry.score, reasons.LOCAL_REGION) for entry in ranked if entry.region == local]
+    return (*own, *(entry for entry in ranked if entry.region != local))

@@ -1,0 +1,122 @@
+"""What is this answer, and where does it end? One upstream response head, refused wherever a client could be misled.
+
+The same two readers as for requests (gateway/core/head.py): llhttp for every byte of syntax, one regular expression
+for the few fields that a proxy acts on. What the framing means depends on the request: an answer to HEAD, a 1xx, a
+204 and a 304 have no body, whatever their fields say (RFC 9112 section 6.3).
+"""
+
+from __future__ import annotations
+
+import http
+import re
+from typing import Final
+
+import httptools
+
+from gateway.core.head import CHUNKED, MAX_BODY_LENGTH
+from gateway.errors import AnswerRefused
+
+UNTIL_CLOSE: Final = -2
+"""`ResponseHead.body_length` of a body that ends with the connection."""
+
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n]*)?")
+_SPECIAL_FIELD: Final = re.compile(
+    rb"\r\n(connection|content-length|transfer-encoding|upgrade|trailer|te|keep-alive|x-request-id"
+    rb"|proxy-(?:connection|authenticate|authorization)):[ \t]*([^\r\n]*)"
+)
+_PHRASES: Final = {status.value: status.phrase.encode() for status in http.HTTPStatus}
+
+
+class _NoCallbacks:
+    """llhttp then only checks syntax."""
+
+
+_NO_CALLBACKS: Final = _NoCallbacks()
+
+
+class ResponseHead:
+    """One response's head, checked."""
+
+    __slots__ = ("body_length", "forwarded_fields", "keep_alive", "status")
+
+    status: int
+    body_length: int
+    """Bytes of body to come; `CHUNKED` or `UNTIL_CLOSE` when the framing says."""
+    keep_alive: bool
+    forwarded_fields: bytes
+    """The field lines to forward, each ended by CRLF: hop-by-hop ones and the framing are gone."""
+
+
+def status_line(status: int) -> bytes:
+    """Our own status line: an upstream's reason phrase is never passed on."""
+    return b"HTTP/1.1 %d %s\r\n" % (status, _PHRASES.get(status, b""))
+
+
+def parse_response_head(raw: bytes, *, method: str) -> ResponseHead:
+    """Check one response head, from its first byte to the empty line that ends it, as the answer to `method`.
+
+    Raises `AnswerRefused`; the connection must then be closed.
+    """
+    line_end = raw.find(b"\r\n")
+    line = _STATUS_LINE.fullmatch(raw, 0, line_end)
+    if line is None:
+        raise AnswerRefused("a status line that is not 'HTTP/1.x 1xx-5xx'")
+    try:
+        httptools.HttpResponseParser(_NO_CALLBACKS).feed_data(raw)
+    except httptools.HttpParserUpgrade:
+        pass  # a 101: whether one was asked for is the exchange's to judge
+    except httptools.HttpParserError as error:
+        raise AnswerRefused(f"a malformed response head: {error}") from error
+    head = ResponseHead()
+    head.status = int(line[2])
+    head.keep_alive = line[1] == b"1"
+    _read_fields(head, raw, line_end, bodiless=method == "HEAD" or head.status < 200 or head.status in (204, 304))
+    return head
+
+
+def _read_fields(  # noqa: C901, PLR0912 - hot, see gateway/core/head.py
+    head: ResponseHead, raw: bytes, line_end: int, *, bodiless: bool
+) -> None:
+    lowered = raw.lower()
+    length: int | None = None
+    chunked = False
+    kept: list[bytes] = []
+    kept_from = line_end + 2
+    for field in _SPECIAL_FIELD.finditer(lowered, line_end):
+        name = field[1]
+        value = field[2].rstrip(b" \t")
+        if name == b"content-length":
+            if length is not None or not value.isdigit() or (length := int(value)) > MAX_BODY_LENGTH:
+                raise AnswerRefused("a Content-Length that is not one number")
+            if bodiless and head.status not in (204,) and head.status >= 200:
+                continue  # what a GET would have been answered with: the client may know
+        elif name == b"transfer-encoding":
+            if chunked or value != b"chunked":
+                raise AnswerRefused(
+                    "a Transfer-Encoding that is not exactly one 'chunked'",
+                    proxy_status="http_response_transfer_coding",
+                )
+            chunked = True
+        elif name == b"connection":
+            options = [option.strip(b" \t") for option in value.split(b",")]
+            if b"close" in options:
+                head.keep_alive = False
+            elif b"keep-alive" in options:
+                head.keep_alive = True
+        start = field.start() + 2
+        if start > kept_from:
+            kept.append(raw[kept_from:start])
+        kept_from = field.end() + 2
+    kept.append(raw[kept_from:-2])
+    head.forwarded_fields = b"".join(kept)
+    if chunked and length is not None:
+        raise AnswerRefused("Transfer-Encoding with Content-Length, whose end is ambiguous")
+    if bodiless:
+        head.body_length = 0
+    elif chunked:
+        head.body_length = CHUNKED
+    elif length is not None:
+        head.body_length = length
+    else:
+        head.body_length = UNTIL_CLOSE
+        head.keep_alive = False

@@ -1,0 +1,1 @@
+"""Carries the bytes of requests and answers between clients and endpoints, and decides nothing."""

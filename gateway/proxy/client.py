@@ -1,0 +1,569 @@
+"""One client's connection: frames requests, refuses what is ambiguous, and answers in order.
+
+    awaiting head ──> Exchange ──> answered ──> awaiting head again
+         │               └─ body bytes go to the exchange as they come
+         └─ refused: a problem document, and the connection closes, for where the request ends is in doubt
+
+One request at a time: what a client sends ahead waits, bounded, in `_pending`. Reading is not paused while an answer
+is awaited, because a paused socket does not tell that its peer has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Final, cast
+
+from gateway.core import reasons
+from gateway.core.chunked import ChunkedReader, ChunkedRefused
+from gateway.core.decision import Answer, decide
+from gateway.core.forwarding import Forwarding
+from gateway.core.head import CHUNKED, RequestHead, parse_request_head
+from gateway.core.problems import problem_response
+from gateway.errors import RequestRefused
+from gateway.location import country_of
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.outcome import Outcome
+
+if TYPE_CHECKING:
+    from gateway.proxy.listening import ListenerSettings
+    from gateway.proxy.ports import Runtime
+
+WRITE_BUFFER_HIGH: Final = 64 * 1024
+MAX_PENDING: Final = 64 * 1024
+"""Bytes a client may send ahead of its turn before it is not read from."""
+LINGER_S: Final = 2.0
+"""How long a refused sender may go on before the connection is cut: closing at once would reset our answer away."""
+LINGER_BYTES: Final = 1024 * 1024
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class ClientConnection(asyncio.Protocol):
+    """Made by the listener for each accepted connection."""
+
+    __slots__ = (
+        "_body_left",
+        "_body_reader",
+        "_closing",
+        "_country",
+        "_exchange",
+        "_head_size_seen",
+        "_lingered",
+        "_pending",
+        "_reading_paused",
+        "_runtime",
+        "_settings",
+        "_transport",
+        "_write_paused",
+        "client_ip",
+        "deadline",
+        "forwarding",
+        "via_line",
+    )
+
+    def __init__(self, runtime: Runtime, settings: ListenerSettings) -> None:
+        self._runtime = runtime
+        self._settings = settings
+        self._transport: asyncio.Transport | None = None
+        self._exchange: Exchange | None = None
+        self._pending = b""
+        self._head_size_seen = 0
+        self._body_left = 0
+        self._body_reader: ChunkedReader | None = None
+        self._closing = False
+        self._lingered = 0
+        self._reading_paused = False
+        self._write_paused = False
+        self._country: str | None = None
+        self.client_ip = ""
+        self.deadline = math.inf
+        self.via_line = settings.via_line
+
+    # -- the socket's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=WRITE_BUFFER_HIGH)
+        peer = transport.get_extra_info("peername")
+        self.client_ip = peer[0] if peer else ""
+        runtime = self._runtime
+        self.forwarding = Forwarding(
+            node_id=runtime.node_id, client_ip=self.client_ip or "unknown", port=self._settings.port
+        )
+        self.deadline = runtime.now() + self._settings.header_timeout_s
+        runtime.wheel.watch(self, now=runtime.now())
+        runtime.add_client(self)
+        self._settings.connections += 1
+        if self._settings.is_over_full():
+            self._answer_unread(
+                503, reasons.CONNECTION_LIMIT, "as many connections as allowed are open", "connection_limit_reached"
+            )
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.deadline = -math.inf
+        self._settings.connections -= 1
+        self._closing = True
+        self._pending = b""
+        self._runtime.remove_client(self)
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.on_client_gone()
+
+    def eof_received(self) -> bool:
+        if self._exchange is None or self._is_reading_body():
+            return False  # nothing more to answer, or a body that will never be whole
+        self._exchange.close_after = True
+        return True  # half-closed: it still waits for its answer
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+        self.deadline = self._runtime.now() + self._settings.write_timeout_s
+        if self._exchange is not None:
+            self._exchange.on_client_slow()
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        self._set_deadline()
+        if self._exchange is not None:
+            self._exchange.on_client_drained()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            self._linger(len(data))
+        elif self._is_reading_body():
+            self._take_body(data)
+        elif self._exchange is not None:
+            self._pending += data
+            if len(self._pending) > MAX_PENDING:
+                self.pause_body()
+        else:
+            self._take_heads(self._pending + data if self._pending else data)
+
+    def on_deadline(self, now: float) -> None:
+        if self._closing or self._write_paused:
+            self.abort()
+        elif self._is_reading_body():
+            self._refuse_body(408, reasons.BODY_TIMEOUT, "the body stopped coming", "http_request_error")
+        elif self._exchange is not None:
+            self.deadline = math.inf
+        elif self._pending:
+            self._answer_unread(408, reasons.HEADER_TIMEOUT, "the request head took too long", "http_request_error")
+        else:
+            self.deadline = now + LINGER_S
+            self._close()
+
+    # -- requests
+
+    def _take_heads(self, data: bytes) -> None:
+        """Start the request that `data` begins with; as long as answers are immediate, the next ones too."""
+        while True:
+            while data[:2] == b"\r\n":
+                data = data[2:]  # RFC 9112 section 2.2: empty lines before a request line are robustness, not content
+            end = data.find(b"\r\n\r\n", max(0, self._head_size_seen - 3)) + 4
+            if end == 3:
+                self._wait_for_head(data)
+                return
+            self._head_size_seen = 0
+            self._pending = data[end:]
+            self._begin(data[:end])
+            if self._exchange is not None or self._closing or not self._pending:
+                return
+            data, self._pending = self._pending, b""
+
+    def _wait_for_head(self, data: bytes) -> None:
+        if not data:
+            self._pending = b""
+            self._set_deadline()
+            return
+        limits = self._settings
+        line_end = data.find(b"\r\n")
+        if (len(data) if line_end < 0 else line_end) > limits.max_request_line:
+            self._refuse(
+                RequestRefused(
+                    f"a request line above {limits.max_request_line} bytes", status=414, reason="request_line_too_long"
+                )
+            )
+        elif len(data) > limits.max_header_bytes + limits.max_request_line:
+            self._refuse(_headers_too_large(limits.max_header_bytes))
+        else:
+            if not self._pending:
+                self.deadline = self._runtime.now() + limits.header_timeout_s
+            self._pending = data
+            self._head_size_seen = len(data)
+
+    def _begin(self, raw: bytes) -> None:
+        """One whole head is there."""
+        runtime, settings = self._runtime, self._settings
+        started_at = runtime.now()
+        request_id = runtime.next_request_id()
+        try:
+            head = self._check(raw)
+        except RequestRefused as error:
+            self._refuse(error, request_id=request_id, started_at=started_at)
+            return
+        snapshot = runtime.snapshot
+        if snapshot is None:
+            self._answer(
+                head,
+                Answer(503, reasons.STARTING, "no configuration yet", "destination_unavailable", retry_after_s=1),
+                request_id=request_id,
+                started_at=started_at,
+            )
+            return
+        decided = decide(snapshot, head, settings.name, self._country_of_client)
+        if isinstance(decided, Answer):
+            self._answer(head, decided, request_id=request_id, started_at=started_at)
+            return
+        exchange = self._exchange = Exchange(
+            runtime, self, head, snapshot, decided, request_id=request_id, started_at=started_at
+        )
+        self.deadline = math.inf
+        if head.body_length:
+            self._expect_body(head)
+        exchange.start()
+        if head.body_length and self._exchange is exchange and self._pending:
+            pending, self._pending = self._pending, b""
+            self._take_body(pending)
+
+    def _check(self, raw: bytes) -> RequestHead:
+        """The head, within this listener's limits. Raises `RequestRefused`."""
+        settings = self._settings
+        if len(raw) > settings.max_header_bytes and len(raw) - raw.find(b"\r\n") > settings.max_header_bytes + 4:
+            raise _headers_too_large(settings.max_header_bytes)
+        if raw.count(b"\r\n") - 2 > settings.max_headers:
+            raise RequestRefused(
+                f"more than {settings.max_headers} header fields", status=431, reason="too_many_headers"
+            )
+        head = parse_request_head(raw, max_request_line=settings.max_request_line)
+        if head.via:
+            self._refuse_loop(head)
+        if settings.max_body is not None and head.body_length > settings.max_body:
+            raise RequestRefused(
+                f"a body of {head.body_length} bytes, at most {settings.max_body} are allowed",
+                status=413,
+                reason=reasons.BODY_TOO_LARGE,
+            )
+        if head.is_websocket:
+            raise RequestRefused(
+                "an upgrade to WebSocket, which is not supported yet", status=501, reason=reasons.UPGRADE_NOT_SUPPORTED
+            )
+        return head
+
+    def _refuse_loop(self, head: RequestHead) -> None:
+        own = self._runtime.node_id.lower().encode()
+        for hop in head.via.split(b","):
+            words = hop.split()
+            if len(words) > 1 and words[1] == own:
+                raise RequestRefused(
+                    "a request that has passed this node before", status=508, reason=reasons.PROXY_LOOP
+                )
+
+    def _country_of_client(self) -> str | None:
+        if self._country is None:
+            self._country = country_of(self.client_ip) or ""
+        return self._country or None
+
+    # -- request bodies
+
+    def _is_reading_body(self) -> bool:
+        return self._body_left > 0 or self._body_reader is not None
+
+    def _expect_body(self, head: RequestHead) -> None:
+        self._body_left = max(0, head.body_length)
+        self._body_reader = ChunkedReader() if head.body_length == CHUNKED else None
+        self._set_deadline()
+        if head.expects_continue and not self._pending:
+            self.write(CONTINUE)
+
+    def _take_body(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        self._set_deadline()
+        reader = self._body_reader
+        if reader is None:
+            left = self._body_left
+            if len(data) > left:
+                self._pending = data[left:]
+                data = data[:left]
+            self._body_left = left - len(data)
+            ended = not self._body_left
+        else:
+            try:
+                data = reader.feed(data)
+            except ChunkedRefused as error:
+                self._refuse_body(400, "malformed_request", str(error), "http_request_error")
+                return
+            limit = self._settings.max_body
+            if limit is not None and exchange.bytes_in + len(data) > limit:
+                detail = f"a body above {limit} bytes"
+                self._refuse_body(413, reasons.BODY_TOO_LARGE, detail, "http_request_error")
+                return
+            ended = reader.is_done
+            if ended:
+                self._pending = reader.rest
+                self._body_reader = None
+            elif not data:
+                return
+        if ended:
+            self.deadline = math.inf
+        exchange.on_request_body(data, ended=ended)
+
+    def _refuse_body(self, status: int, reason: str, detail: str, proxy_status: str) -> None:
+        self._stop_body()
+        if self._exchange is not None:
+            self._exchange.refuse(Answer(status, reason, detail, proxy_status))
+
+    def _stop_body(self) -> None:
+        self._body_left = 0
+        self._body_reader = None
+
+    def pause_body(self) -> None:
+        """Upstream is slower than the client, or not there yet."""
+        if not self._reading_paused and self._transport is not None and not self._closing:
+            self._reading_paused = True
+            self._transport.pause_reading()
+            self._set_deadline()
+
+    def resume_body(self) -> None:
+        if self._reading_paused and self._transport is not None and not self._transport.is_closing():
+            self._reading_paused = False
+            self._transport.resume_reading()
+            self._set_deadline()
+
+    # -- answers
+
+    def write(self, data: bytes) -> None:
+        """Bytes of the answer under way."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def abort(self) -> None:
+        """Cut the connection: what was sent so far must not look complete."""
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def on_exchange_over(
+        self,
+        exchange: Exchange,
+        reason: str,
+        detail: str,
+        passed_over: tuple[tuple[str, str, str], ...],
+        answer: Answer | None,
+    ) -> None:
+        """The exchange has ended: count it, write `answer` if it is one of ours, and go on or close."""
+        self._exchange = None
+        unread = self._is_reading_body()
+        self._stop_body()
+        head = exchange.head
+        if answer is not None:
+            self._write_answer(head, answer, exchange.request_id, close=unread)
+        self._record(
+            head,
+            exchange.request_id,
+            exchange.started_at,
+            status=exchange.status,
+            reason=reason,
+            detail=detail,
+            exchange=exchange,
+            passed_over=passed_over,
+            route=exchange.route_id,
+        )
+        if self._closing:
+            return
+        if unread:
+            self._close_lingering()
+        elif exchange.close_after or (answer is not None and not head.keep_alive) or self._runtime.is_draining:
+            self._close()
+        else:
+            self._next_request()
+
+    def _next_request(self) -> None:
+        self._set_deadline()
+        self.resume_body()
+        if self._pending:
+            # From the loop, not from here: a thousand pipelined requests must not be a thousand frames deep.
+            self._runtime.loop.call_soon(self._take_pending)
+
+    def _take_pending(self) -> None:
+        if self._pending and self._exchange is None and not self._closing:
+            pending, self._pending = self._pending, b""
+            self._take_heads(pending)
+
+    def _answer(self, head: RequestHead, answer: Answer, *, request_id: bytes, started_at: float) -> None:
+        """Answer at once, without an exchange. A body that comes with the request is not read."""
+        unread = head.body_length != 0
+        self._write_answer(head, answer, request_id, close=unread)
+        self._record(
+            head,
+            request_id,
+            started_at,
+            status=answer.status,
+            reason=answer.reason,
+            detail=answer.detail,
+            route=answer.route.id if answer.route else "",
+        )
+        if unread:
+            self._close_lingering()
+        elif not head.keep_alive or self._runtime.is_draining:
+            self._close()
+        else:
+            self._set_deadline()
+
+    def _write_answer(self, head: RequestHead, answer: Answer, request_id: bytes, *, close: bool) -> None:
+        self.write(
+            problem_response(
+                status=answer.status,
+                reason=answer.reason,
+                detail=answer.detail,
+                proxy_status=answer.proxy_status,
+                node_id=self._runtime.node_id,
+                request_id=request_id.decode(),
+                rule=answer.rule,
+                retry_after_s=answer.retry_after_s,
+                allow=answer.allow,
+                location=answer.location,
+                close=close or not head.keep_alive or self._runtime.is_draining,
+                head_only=head.method == "HEAD",
+            )
+        )
+
+    def _refuse(
+        self, error: RequestRefused, *, request_id: bytes | None = None, started_at: float | None = None
+    ) -> None:
+        self._answer_unread(
+            error.status,
+            error.reason,
+            error.detail,
+            error.proxy_status,
+            request_id=request_id,
+            started_at=started_at,
+        )
+
+    def _answer_unread(
+        self,
+        status: int,
+        reason: str,
+        detail: str,
+        proxy_status: str,
+        *,
+        request_id: bytes | None = None,
+        started_at: float | None = None,
+    ) -> None:
+        """Refuse what has no usable head, and close."""
+        request_id = request_id or self._runtime.next_request_id()
+        self.write(
+            problem_response(
+                status=status,
+                reason=reason,
+                detail=detail,
+                proxy_status=proxy_status,
+                node_id=self._runtime.node_id,
+                request_id=request_id.decode(),
+                close=True,
+                allow=("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH") if status == 405 else (),
+            )
+        )
+        now = self._runtime.now()
+        self._record(
+            None,
+            request_id,
+            started_at if started_at is not None else now,
+            status=status,
+            reason=reason,
+            detail=detail,
+        )
+        self._close_lingering()
+
+    def _record(
+        self,
+        head: RequestHead | None,
+        request_id: bytes,
+        started_at: float,
+        *,
+        status: int,
+        reason: str,
+        detail: str,
+        exchange: Exchange | None = None,
+        passed_over: tuple[tuple[str, str, str], ...] = (),
+        route: str = "",
+    ) -> None:
+        endpoint = exchange.endpoint if exchange is not None else None
+        self._runtime.record(
+            Outcome(
+                listener=self._settings.name,
+                client_ip=self.client_ip,
+                request_id=request_id,
+                method=head.method if head else "",
+                host=head.host if head else "",
+                path=head.path if head else b"",
+                status=status,
+                reason=reason,
+                detail=detail,
+                route=route,
+                region=endpoint.region if endpoint else "",
+                endpoint=endpoint.id if endpoint else "",
+                attempts=exchange.attempts if exchange else 0,
+                started_at=started_at,
+                bytes_in=exchange.bytes_in if exchange else 0,
+                bytes_out=exchange.bytes_out if exchange else 0,
+                passed_over=passed_over,
+                failures=tuple(exchange.failures) if exchange and exchange.failures else (),
+            )
+        )
+
+    # -- closing
+
+    @property
+    def is_idle(self) -> bool:
+        """No request has begun on it."""
+        return self._exchange is None and not self._pending and not self._closing
+
+    def close_if_idle(self) -> None:
+        """For a drain: nothing is lost by closing it."""
+        if self.is_idle:
+            self._close()
+
+    def _close(self) -> None:
+        """When what was written has left."""
+        self._closing = True
+        self._pending = b""
+        self.deadline = self._runtime.now() + self._settings.write_timeout_s
+        if self._transport is not None:
+            self._transport.close()
+
+    def _close_lingering(self) -> None:
+        """The client may still be sending: closing now would reset the connection and destroy our answer."""
+        self._closing = True
+        self._pending = b""
+        self.deadline = self._runtime.now() + LINGER_S
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._reading_paused:
+            self._reading_paused = False
+            transport.resume_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()
+
+    def _linger(self, size: int) -> None:
+        self._lingered += size
+        if self._lingered > LINGER_BYTES:
+            self.abort()
+
+    def _set_deadline(self) -> None:
+        """What this connection now waits for decides how long it may."""
+        settings = self._settings
+        if self._is_reading_body() and not self._reading_paused:
+            self.deadline = self._runtime.now() + settings.body_idle_timeout_s
+        elif self._exchange is not None:
+            self.deadline = math.inf
+        else:
+            self.deadline = self._runtime.now() + settings.idle_timeout_s
+
+
+def _headers_too_large(limit: int) -> RequestRefused:
+    return RequestRefused(f"header fields above {limit} bytes", status=431, reason="headers_too_large")

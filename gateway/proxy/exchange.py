@@ -1,0 +1,424 @@
+"""One request and its attempts: from a checked head to an answer, without a task or an `await` where nothing waits.
+
+    decide ──> Answer: written by the client's connection
+         └──> Forward: endpoint ──> pooled connection ──> sent within this call
+                           │            └─ none idle: connect, the one thing that waits
+                           └─ attempt failed, retry safe and within budget: the next endpoint
+
+The answer's head waits for the first bytes of its body, so that both leave in one write. Nothing of an attempt may be
+retried once a byte of its answer has gone to the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from gateway.core import forwarding, reasons
+from gateway.core.chunked import LAST_CHUNK, chunk
+from gateway.core.decision import Answer, Forward, next_endpoint, no_endpoint
+from gateway.core.explain import passed_over
+from gateway.core.gate import Endpoint
+from gateway.core.head import CHUNKED, RequestHead
+from gateway.core.response import ResponseHead
+from gateway.core.snapshot import RoutingSnapshot
+from gateway.errors import ConnectFailed, UpstreamError
+from gateway.proxy.upstream import UpstreamConnection
+
+if TYPE_CHECKING:
+    from gateway.proxy.client import ClientConnection
+    from gateway.proxy.ports import Runtime
+
+MAX_REPLAY: Final = 64 * 1024
+"""Largest request body kept so that it can be sent again."""
+MAX_UNSENT: Final = 64 * 1024
+"""Body bytes held while there is no connection yet; beyond, the client is not read from."""
+
+
+class Exchange:
+    """A request that is being forwarded."""
+
+    __slots__ = (
+        "_client",
+        "_forward",
+        "_head_out",
+        "_is_attempting",
+        "_is_chunking_answer",
+        "_replay",
+        "_request_ended",
+        "_runtime",
+        "_snapshot",
+        "_tried",
+        "_unsent",
+        "_unsent_size",
+        "_upstream",
+        "answer_ended",
+        "answer_started",
+        "attempts",
+        "bytes_in",
+        "bytes_out",
+        "close_after",
+        "endpoint",
+        "failures",
+        "head",
+        "is_over",
+        "request_id",
+        "started_at",
+        "status",
+    )
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        client: ClientConnection,
+        head: RequestHead,
+        snapshot: RoutingSnapshot,
+        forward: Forward,
+        *,
+        request_id: bytes,
+        started_at: float,
+    ) -> None:
+        self._runtime = runtime
+        self._client = client
+        self._snapshot = snapshot
+        self._forward = forward
+        self.head = head
+        self.request_id = request_id
+        self.started_at = started_at
+        self.endpoint: Endpoint | None = None
+        self.attempts = 0
+        self.failures: list[tuple[str, str]] = []
+        self.status = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.close_after = False
+        self.answer_started = False
+        self.answer_ended = False
+        self.is_over = False
+        self._tried: set[str] = set()
+        self._upstream: UpstreamConnection | None = None
+        self._is_attempting = False
+        self._request_ended = head.body_length == 0
+        self._unsent: list[bytes] = []
+        self._unsent_size = 0
+        self._replay: list[bytes] | None = []
+        """The body so far, framed as sent; None once it is too large to be kept."""
+        self._head_out = b""
+        self._is_chunking_answer = False
+
+    @property
+    def idle_timeout_s(self) -> float:
+        return self._forward.service.idle_timeout_s
+
+    @property
+    def route_id(self) -> str:
+        return self._forward.route.id
+
+    # -- attempts
+
+    def start(self) -> None:
+        """The first attempt."""
+        self._runtime.budget(self._forward.service.id).requests += 1
+        self._attempt()
+
+    def _attempt(self) -> None:
+        runtime = self._runtime
+        endpoint = next_endpoint(
+            self._snapshot, self._forward, runtime.book, tried=self._tried, rng=runtime.rng, now=runtime.now()
+        )
+        if endpoint is None:
+            self._give_up(no_endpoint(self._forward))
+            return
+        self.endpoint = endpoint
+        self.attempts += 1
+        self._tried.add(endpoint.id)
+        load = runtime.book.load(endpoint.id)
+        load.attempts += 1
+        load.in_flight += 1
+        self._is_attempting = True
+        connection = runtime.pool.take(endpoint.id)
+        if connection is not None:
+            self._send(connection)
+            return
+        service = self._forward.service
+        if runtime.pool.open_by_service.get(service.id, 0) >= max(1, service.max_connections // runtime.workers):
+            self._end_attempt(None)
+            self._give_up(
+                Answer(
+                    status=503,
+                    reason=reasons.UPSTREAM_CONNECTION_LIMIT,
+                    detail=f"all {service.max_connections} connections that service {service.id} may have are in use",
+                    proxy_status="connection_limit_reached",
+                    retry_after_s=1,
+                )
+            )
+            return
+        runtime.spawn(self._connect(endpoint), "connect")
+
+    async def _connect(self, endpoint: Endpoint) -> None:
+        runtime = self._runtime
+        timeout_s = self._forward.service.connect_timeout_s
+        error: ConnectFailed | None = None
+        connection: UpstreamConnection | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                _, connection = await runtime.loop.create_connection(
+                    lambda: UpstreamConnection(runtime, endpoint), endpoint.host, endpoint.port
+                )
+        except TimeoutError:
+            error = ConnectFailed(f"no connection within {timeout_s:g} s", timed_out=True)
+        except ConnectionRefusedError:
+            error = ConnectFailed("connection refused", refused=True)
+        except OSError as failure:
+            error = ConnectFailed(f"no connection: {failure.strerror or failure}")
+        if self.is_over:
+            if connection is not None:
+                connection.close()
+        elif error is not None:
+            self.on_failed(error)
+        elif connection is not None:
+            self._send(connection)
+
+    def _send(self, connection: UpstreamConnection) -> None:
+        self._upstream = connection
+        endpoint = connection.endpoint
+        authority = f"{endpoint.host}:{endpoint.port}".encode()
+        data = self._client.forwarding.request(self.head, self.request_id, authority)
+        if self._unsent:
+            data += b"".join(self._unsent)
+            self._unsent.clear()
+            self._unsent_size = 0
+            self._client.resume_body()
+        service = self._forward.service
+        connection.send(
+            self, data, timeout_s=service.response_head_timeout_s if self._request_ended else service.idle_timeout_s
+        )
+
+    def on_failed(self, error: UpstreamError) -> None:
+        """The attempt under way failed: try elsewhere if that is safe, else tell the client."""
+        if self.is_over:
+            return
+        self._end_attempt(error)
+        policy = self._forward.service.retries
+        if (
+            not self.answer_started
+            and self._is_replayable(error)
+            and policy.allows_error(error, method=self.head.method, retries_done=self.attempts - 1)
+            and self._retry()
+        ):
+            return
+        if self.answer_started:
+            self._finish(error.reason, str(error))
+            self._client.abort()  # half an answer must not look like a whole one
+            return
+        self._give_up(
+            Answer(
+                status=error.status,
+                reason=error.reason,
+                detail=f"{self.endpoint.region if self.endpoint else 'upstream'}: {error.detail}",
+                proxy_status=error.proxy_status,
+            )
+        )
+
+    def _is_replayable(self, error: UpstreamError) -> bool:
+        if isinstance(error, ConnectFailed):
+            return True  # nothing was sent: what came of the body still waits in `_unsent`
+        if self._replay is None or not self._request_ended:
+            return False
+        self._unsent = list(self._replay)
+        return True
+
+    def _retry(self) -> bool:
+        runtime = self._runtime
+        service = self._forward.service
+        if not runtime.budget(service.id).take(service.retries, now=runtime.now()):
+            return False
+        upcoming = next_endpoint(
+            self._snapshot, self._forward, runtime.book, tried=self._tried, rng=runtime.rng, now=runtime.now()
+        )
+        if upcoming is not None:
+            self._attempt()
+            return True
+        # Every eligible endpoint has been tried: again from the first, but not at once.
+        self._tried.clear()
+        delay = service.retries.backoff_s(self.attempts - 1, runtime.rng)
+        runtime.loop.call_later(delay, self._attempt_unless_over)
+        return True
+
+    def _attempt_unless_over(self) -> None:
+        if not self.is_over:
+            self._attempt()
+
+    def _end_attempt(self, error: UpstreamError | None) -> None:
+        """Book what the attempt under way taught."""
+        endpoint = self.endpoint
+        if endpoint is None or not self._is_attempting:
+            return
+        self._is_attempting = False
+        load = self._runtime.book.load(endpoint.id)
+        load.in_flight -= 1
+        if error is not None:
+            load.last_failure_at = self._runtime.now()
+            if isinstance(error, ConnectFailed):
+                load.connect_failures += 1
+            else:
+                load.failures += 1
+            self.failures.append((endpoint.id, str(error)))
+        self._upstream = None
+
+    # -- the request's body, from the client
+
+    def on_request_body(self, data: bytes, *, ended: bool) -> None:
+        """Body bytes, without the client's own framing."""
+        self.bytes_in += len(data)
+        self._request_ended = ended
+        if self.head.body_length == CHUNKED:
+            data = chunk(data) if data else b""
+            if ended:
+                data += LAST_CHUNK
+        if self._replay is not None:
+            if self.bytes_in <= MAX_REPLAY:
+                self._replay.append(data)
+            else:
+                self._replay = None
+        upstream = self._upstream
+        if upstream is not None:
+            upstream.write(data)
+            service = self._forward.service
+            if upstream.is_awaiting_head:
+                upstream.extend(service.response_head_timeout_s if ended else service.idle_timeout_s)
+        elif not self.answer_ended:
+            self._unsent.append(data)
+            self._unsent_size += len(data)
+            if self._unsent_size > MAX_UNSENT:
+                self._client.pause_body()
+
+    def on_upstream_full(self) -> None:
+        self._client.pause_body()
+
+    def on_upstream_drained(self) -> None:
+        self._client.resume_body()
+
+    # -- the answer, from upstream
+
+    def on_answer_head(self, head: ResponseHead) -> bool:
+        """The final answer's head. False when it is dropped for another attempt."""
+        service = self._forward.service
+        if (
+            service.retries.statuses
+            and head.status in service.retries.statuses
+            and self._request_ended
+            and self._replay is not None
+            and service.retries.allows_status(head.status, method=self.head.method, retries_done=self.attempts - 1)
+        ):
+            upstream, failed = self._upstream, self.endpoint
+            unsent, self._unsent = self._unsent, list(self._replay)
+            self._end_attempt(None)
+            if self._retry():
+                if upstream is not None:
+                    upstream.close()
+                self.failures.append((failed.id if failed else "", f"status {head.status}"))
+                return False
+            self._unsent = unsent
+            self._upstream = upstream
+            if failed is not None:
+                self._runtime.book.load(failed.id).in_flight += 1
+                self._is_attempting = True
+        self.status = head.status
+        close = self.close_after or not self.head.keep_alive or self._runtime.is_draining or not self._request_ended
+        self._head_out, self._is_chunking_answer, self.close_after = forwarding.response(
+            head,
+            via_line=self._client.via_line,
+            request_id=self.request_id,
+            client_version=self.head.version,
+            bodiless=self.head.method == "HEAD" or head.status in (204, 304),
+            close=close,
+        )
+        return True
+
+    def flush_head(self) -> None:
+        """No body has come yet: the head must not wait for it."""
+        if self._head_out:
+            self.answer_started = True
+            self._client.write(self._head_out)
+            self._head_out = b""
+
+    def on_answer_body(self, data: bytes, *, ended: bool) -> None:
+        """Body bytes, without the endpoint's own framing; `ended` with the last."""
+        self.bytes_out += len(data)
+        if self._is_chunking_answer:
+            data = (chunk(data) if data else b"") + (LAST_CHUNK if ended else b"")
+        if self._head_out:
+            data = self._head_out + data
+            self._head_out = b""
+        self.answer_started = True
+        if data:
+            self._client.write(data)
+        if ended:
+            self._complete()
+
+    def _complete(self) -> None:
+        self.answer_ended = True
+        upstream = self._upstream
+        endpoint = self.endpoint
+        self._end_attempt(None)
+        if upstream is not None:
+            upstream.release(may_reuse=self._request_ended)
+        if endpoint is not None and endpoint.health == "down":
+            self._runtime.trial_passed(endpoint.id)
+        self._finish("", "")
+
+    # -- the client
+
+    def on_client_slow(self) -> None:
+        if self._upstream is not None:
+            self._upstream.pause_reading()
+
+    def on_client_drained(self) -> None:
+        if self._upstream is not None:
+            self._upstream.resume_reading(self._forward.service.idle_timeout_s)
+
+    def on_client_gone(self) -> None:
+        """The client left: what is under way for it is worth nothing."""
+        if self.is_over:
+            return
+        upstream = self._upstream
+        self._end_attempt(None)
+        if upstream is not None:
+            upstream.close()
+        if not self.answer_started:
+            self.status = 0
+        self._finish(reasons.CLIENT_LEFT, "the client closed its connection")
+
+    def refuse(self, answer: Answer) -> None:
+        """The client's body turned out to be one that we refuse."""
+        upstream = self._upstream
+        self._end_attempt(None)
+        if upstream is not None:
+            upstream.close()
+        if self.answer_started:
+            self._finish(answer.reason, answer.detail)
+            self._client.abort()
+        else:
+            self._give_up(answer)
+
+    # -- the end
+
+    def _give_up(self, answer: Answer) -> None:
+        over = passed_over(self._snapshot, self._forward) if answer.reason == reasons.NO_HEALTHY_ENDPOINT else ()
+        self.status = answer.status
+        self._finish(answer.reason, answer.detail, over, answer=answer)
+
+    def _finish(
+        self,
+        reason: str,
+        detail: str,
+        over: tuple[tuple[str, str, str], ...] = (),
+        answer: Answer | None = None,
+    ) -> None:
+        self.is_over = True
+        self._client.on_exchange_over(self, reason, detail, over, answer)
+
+    @property
+    def has_whole_request(self) -> bool:
+        return self._request_ended

@@ -1,0 +1,92 @@
+"""How did one request end? What the counts and the access log are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One ended request."""
+
+    listener: str
+    client_ip: str
+    request_id: bytes
+    method: str
+    host: str
+    path: bytes
+    status: int
+    """What the client got; 0 when it left before."""
+    reason: str
+    """Slug; empty for an answer that came from upstream."""
+    detail: str
+    route: str
+    region: str
+    endpoint: str
+    attempts: int
+    started_at: float
+    """Monotonic seconds, at the head's arrival."""
+    bytes_in: int
+    bytes_out: int
+    """Of bodies."""
+    passed_over: tuple[tuple[str, str, str], ...] = ()
+    """Where nothing could serve: (region, endpoint or "", reason) of every candidate."""
+    failures: tuple[tuple[str, str], ...] = ()
+    """(endpoint, what happened) of each attempt that failed."""
+
+
+class AccessLine(msgspec.Struct, omit_defaults=True):
+    """One line of the access log."""
+
+    time: str
+    node: str
+    listener: str
+    client: str
+    request_id: str
+    method: str
+    host: str
+    path: str
+    status: int
+    duration_ms: float
+    route: str = ""
+    region: str = ""
+    endpoint: str = ""
+    attempts: int = 0
+    reason: str = ""
+    detail: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    passed_over: list[dict[str, str]] = []
+    failures: list[dict[str, str]] = []
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def access_line(outcome: Outcome, *, node_id: str, stamp: str, duration_s: float) -> bytes:
+    """The outcome as one JSON line; `stamp` is the wall time in RFC 3339."""
+    line = AccessLine(
+        time=stamp,
+        node=node_id,
+        listener=outcome.listener,
+        client=outcome.client_ip,
+        request_id=outcome.request_id.decode(),
+        method=outcome.method,
+        host=outcome.host,
+        path=outcome.path.decode("ascii", "backslashreplace"),
+        status=outcome.status,
+        duration_ms=round(duration_s * 1000, 3),
+        route=outcome.route,
+        region=outcome.region,
+        endpoint=outcome.endpoint,
+        attempts=outcome.attempts,
+        reason=outcome.reason,
+        detail=outcome.detail,
+        bytes_in=outcome.bytes_in,
+        bytes_out=outcome.bytes_out,
+        passed_over=[{"region": r, "endpoint": e, "reason": why} for r, e, why in outcome.passed_over],
+        failures=[{"endpoint": e, "failure": why} for e, why in outcome.failures],
+    )
+    return _encode(line) + b"\n"

@@ -1,0 +1,44 @@
+"""What the connections of a data plane share: one clock, wheel, pool, book and random source, and where to report."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gateway.core.book import EndpointBook
+from gateway.core.retries import RetryBudget
+from gateway.core.snapshot import RoutingSnapshot
+from gateway.core.timer_wheel import TimerWheel
+from gateway.proxy.pool import Pool
+
+if TYPE_CHECKING:
+    from gateway.proxy.client import ClientConnection
+    from gateway.proxy.outcome import Outcome
+
+
+class Runtime(Protocol):
+    """The data plane as its connections see it (gateway/dataplane.py)."""
+
+    node_id: str
+    snapshot: RoutingSnapshot | None
+    """In force now; an exchange takes it once and keeps it."""
+    is_draining: bool
+    workers: int
+    """How many data planes share this node's caps."""
+    loop: asyncio.AbstractEventLoop
+    wheel: TimerWheel
+    pool: Pool
+    book: EndpointBook
+    rng: random.Random
+    now: Callable[[], float]
+    """Monotonic seconds."""
+
+    def budget(self, service: str) -> RetryBudget: ...
+    def next_request_id(self) -> bytes: ...
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None: ...
+    def add_client(self, client: ClientConnection) -> None: ...
+    def remove_client(self, client: ClientConnection) -> None: ...
+    def record(self, outcome: Outcome) -> None: ...
+    def trial_passed(self, endpoint_id: str) -> None: ...

@@ -1,0 +1,233 @@
+"""One connection to one endpoint: sends a request, frames the answer, and is used again only if nothing is in doubt.
+
+    idle ──send──> awaiting head ──> body ──> complete ──> idle again, or closed
+      └─ a byte while idle, a broken answer, a time-out, a byte too many: closed, never used again
+
+Exactly one request is in flight on a connection. A body of known length is counted and passed on as it came; only
+chunked ones go through a reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Final, cast
+
+from gateway.core.chunked import ChunkedReader, ChunkedRefused
+from gateway.core.gate import Endpoint
+from gateway.core.head import CHUNKED
+from gateway.core.response import UNTIL_CLOSE, parse_response_head
+from gateway.errors import AnswerRefused, AnswerTimeout, ConnectionLost, UpstreamError
+from gateway.proxy.pool import IDLE_S
+
+if TYPE_CHECKING:
+    from gateway.proxy.exchange import Exchange
+    from gateway.proxy.ports import Runtime
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Twice what we take from clients: applications set large cookies."""
+WRITE_BUFFER_HIGH: Final = 64 * 1024
+_NO_BODY: Final = 0
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """Made by `Exchange`, kept by `Pool`."""
+
+    __slots__ = (
+        "_body_left",
+        "_buffer",
+        "_exchange",
+        "_keep_alive",
+        "_reader",
+        "_runtime",
+        "deadline",
+        "endpoint",
+        "is_awaiting_head",
+        "is_closed",
+        "is_reused",
+        "transport",
+    )
+
+    def __init__(self, runtime: Runtime, endpoint: Endpoint) -> None:
+        self._runtime = runtime
+        self.endpoint = endpoint
+        self.transport: asyncio.Transport | None = None
+        self.deadline = math.inf
+        self.is_reused = False
+        """Whether it has carried a request before: a loss may then mean no more than that the server closed it."""
+        self.is_closed = False
+        self.is_awaiting_head = False
+        self._exchange: Exchange | None = None
+        self._buffer = b""
+        self._body_left = _NO_BODY
+        self._reader: ChunkedReader | None = None
+        self._keep_alive = False
+
+    # -- the exchange's side
+
+    def send(self, exchange: Exchange, data: bytes, *, timeout_s: float) -> None:
+        """Start a request: its head, and what is there of its body."""
+        self._exchange = exchange
+        self.is_awaiting_head = True
+        self.deadline = self._runtime.now() + timeout_s
+        self.write(data)
+
+    def write(self, data: bytes) -> None:
+        """More of the request's body."""
+        transport = self.transport
+        if transport is not None:
+            transport.write(data)
+
+    def extend(self, timeout_s: float) -> None:
+        """Something moved: wait this long for the next thing."""
+        self.deadline = self._runtime.now() + timeout_s
+
+    def pause_reading(self) -> None:
+        if self.transport is not None and not self.is_closed:
+            self.transport.pause_reading()
+            self.deadline = math.inf  # it is the client that is slow; its own write time-out runs
+
+    def resume_reading(self, timeout_s: float) -> None:
+        if self.transport is not None and not self.is_closed:
+            self.transport.resume_reading()
+            self.extend(timeout_s)
+
+    def release(self, *, may_reuse: bool) -> None:
+        """The exchange is done with it."""
+        self._exchange = None
+        self.deadline = self._runtime.now() + IDLE_S
+        self.is_reused = True
+        if self.is_closed:
+            return
+        if not (may_reuse and self._keep_alive and not self._buffer and self._runtime.pool.put(self)):
+            self.close()
+
+    def close(self) -> None:
+        """At once: whatever it still holds is nobody's any more."""
+        self._exchange = None
+        self.is_closed = True
+        self.deadline = -math.inf
+        if self.transport is not None:
+            self.transport.abort()
+
+    # -- the socket's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=WRITE_BUFFER_HIGH)
+        self._runtime.pool.opened(self.endpoint.service)
+        self._runtime.wheel.watch(self, now=self._runtime.now())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.deadline = -math.inf
+        self._runtime.pool.closed(self.endpoint.service)
+        was_closed, self.is_closed = self.is_closed, True
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            if not was_closed:
+                self._runtime.pool.discard(self)
+        elif error is None and not self.is_awaiting_head and self._body_left == UNTIL_CLOSE:
+            exchange.on_answer_body(b"", ended=True)
+        else:
+            exchange.on_failed(ConnectionLost(f"connection lost before the answer was complete: {error or 'closed'}"))
+
+    def eof_received(self) -> bool:
+        return False  # whatever ended with it is settled in `connection_lost`
+
+    def pause_writing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.on_upstream_full()
+
+    def resume_writing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.on_upstream_drained()
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            self._runtime.pool.discard(self)
+            self.close()  # bytes that nobody asked for: the next request would get them as its answer
+        elif self.is_awaiting_head:
+            self._take_head(exchange, self._buffer + data if self._buffer else data)
+        else:
+            self.extend(exchange.idle_timeout_s)
+            self._take_body(exchange, data)
+
+    def _take_head(self, exchange: Exchange, data: bytes) -> None:
+        while True:
+            end = data.find(b"\r\n\r\n") + 4
+            if end == 3:
+                if len(data) > MAX_HEAD_BYTES:
+                    self._fail(
+                        exchange,
+                        AnswerRefused(
+                            f"a response head above {MAX_HEAD_BYTES} bytes",
+                            proxy_status="http_response_header_section_size",
+                        ),
+                    )
+                    return
+                self._buffer = data
+                return
+            self._buffer = b""
+            try:
+                head = parse_response_head(data[:end], method=exchange.head.method)
+            except AnswerRefused as error:
+                self._fail(exchange, error)
+                return
+            rest = data[end:]
+            if head.status >= 200:
+                break
+            if head.status == 101:
+                self._fail(exchange, AnswerRefused("a 101 that nobody asked for", proxy_status="http_upgrade_failed"))
+                return
+            data = rest  # any number of interim answers may come first
+            if not data:
+                return
+        self.is_awaiting_head = False
+        self._keep_alive = head.keep_alive
+        self._body_left = head.body_length
+        self._reader = ChunkedReader() if head.body_length == CHUNKED else None
+        self.extend(exchange.idle_timeout_s)
+        if not exchange.on_answer_head(head):
+            return  # dropped for another attempt
+        if rest or not self._body_left:
+            self._take_body(exchange, rest)
+        else:
+            exchange.flush_head()
+
+    def _take_body(self, exchange: Exchange, data: bytes) -> None:
+        left = self._body_left
+        if left >= 0:
+            size = len(data)
+            if size > left:
+                self._buffer = data[left:]  # a byte too many: the answer is whole, the connection is not trusted again
+                data = data[:left]
+                size = left
+            self._body_left = left - size
+            exchange.on_answer_body(data, ended=size == left)
+        elif self._reader is not None:
+            try:
+                data = self._reader.feed(data)
+            except ChunkedRefused as error:
+                self._fail(exchange, AnswerRefused(str(error), proxy_status="http_response_transfer_coding"))
+                return
+            if self._reader.is_done:
+                self._buffer = self._reader.rest
+            if data or self._reader.is_done:
+                exchange.on_answer_body(data, ended=self._reader.is_done)
+        else:
+            exchange.on_answer_body(data, ended=False)
+
+    def on_deadline(self, now: float) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            self._runtime.pool.discard(self)
+            self.close()
+        elif self.is_awaiting_head:
+            self._fail(exchange, AnswerTimeout("no answer in time"))
+        else:
+            self._fail(exchange, AnswerTimeout("the answer stopped coming", proxy_status="connection_read_timeout"))
+
+    def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
+        self.close()
+        exchange.on_failed(error)

@@ -35,7 +35,7 @@ chaos: ## real faults against a real node: one line a promise (ARGS=--short: the
 	@scripts/setup --tests
 	@.venv/bin/python -m chaos $(ARGS)
 
-lock: ## recompile both lock files after a change of pyproject.toml (ARGS=--upgrade: newest versions)
+lock: ## recompile the lock files after a change of pyproject.toml (ARGS=--upgrade: newest versions)
 	@scripts/setup
 	@scripts/lock $(ARGS)
 

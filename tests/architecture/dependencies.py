@@ -22,15 +22,17 @@ REQUIREMENT = re.compile(r"^[A-Za-z0-9._-]+")
 def declared(root: Path) -> dict[str, set[str]]:
     """Package name -> groups that ask for it: `run`, an extra's name, `dev`, `build`."""
     project: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    groups: dict[str, list[str]] = {
+    groups: dict[str, list[str | dict[str, str]]] = {
         "run": project["project"].get("dependencies", []),
-        "build": project.get("build-system", {}).get("requires", []),
         **project["project"].get("optional-dependencies", {}),
+        "build": project.get("build-system", {}).get("requires", []),
         **project.get("dependency-groups", {}),
     }
     found: dict[str, set[str]] = {}
     for group, requirements in groups.items():
         for requirement in requirements:
+            if isinstance(requirement, dict):
+                continue  # a group that includes another, which is read for itself
             name = _normal(_name(requirement))
             if name != _normal(project["project"]["name"]):
                 found.setdefault(name, set()).add(group)
@@ -74,12 +76,17 @@ def undeclared_imports(root: Path, distributions: Mapping[str, Sequence[str]]) -
 
 def unlocked_dependencies(root: Path) -> Iterator[str]:
     """Declared dependencies that a lock file does not pin: it was not recompiled."""
-    locks = {"requirements.lock": {"dev", "build"}, "requirements-dev.lock": set[str]()}
-    for lock, left_out in locks.items():
+    everything = {group for groups in declared(root).values() for group in groups}
+    locks = {
+        "requirements.lock": everything - {"dev", "build"},
+        "requirements-build.lock": {"build"},
+        "requirements-dev.lock": everything,
+    }
+    for lock, held in locks.items():
         text = (root / lock).read_text(encoding="utf-8")
         pinned = {_normal(match) for match in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
         for name, groups in sorted(declared(root).items()):
-            if groups - left_out and name not in pinned:
+            if groups & held and name not in pinned:
                 yield f"{lock} does not pin {name}, expected `make lock` after a change of pyproject.toml"
 
 

@@ -18,7 +18,8 @@ dependencies = ["aiohttp>=3", "PyYAML>=6"]
 redis = ["redis>=8"]
 all = ["tidegate[redis]"]
 [dependency-groups]
-dev = ["pytest>=9"]
+build = ["hatchling>=1"]
+dev = [{include-group = "build"}, "pytest>=9"]
 """
 REASONS = "".join(f"| `{name}` | MIT | a reason |\n" for name in ("aiohttp", "hatchling", "pyyaml", "redis", "pytest"))
 
@@ -79,10 +80,12 @@ def test_a_lock_file_that_was_not_recompiled_is_found(tmp_path: Path) -> None:
         {
             "pyproject.toml": PROJECT,
             "requirements.lock": run,
+            "requirements-build.lock": "",
             "requirements-dev.lock": run + "redis==8.0\nhatchling==1.0\n",
         },
     )
     assert [found.split(",")[0] for found in dependencies.unlocked_dependencies(tmp_path)] == [
         "requirements.lock does not pin redis",
+        "requirements-build.lock does not pin hatchling",
         "requirements-dev.lock does not pin pytest",
     ]

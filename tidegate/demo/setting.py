@@ -148,6 +148,12 @@ services:
     # backends, then the next region. The budget is as large as the traffic, for every client counts here.
     retries: {{max_retries: 3, budget: 100%, min_retries: 100/s}}
 
+{_rules()}"""
+
+
+def _rules() -> str:
+    """Routes and residency: the same whoever listens where."""
+    return f"""\
 routes:
   - id: profile
     match: {{path: /profile/*}}
@@ -177,8 +183,7 @@ residency:
   default: deny
 
 observability:
-  access_log: {{enabled: true, path: "-"}}
-"""
+  access_log: {{enabled: true, path: "-"}}"""
 
 
 def _region(place: Place, planned: Plan, priority: int) -> str:

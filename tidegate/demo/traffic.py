@@ -122,6 +122,9 @@ class Traffic:
         self._answers: list[Answer] = []
         self._in_flight: dict[str, float] = {}
         self.held_back = 0
+        self.ended = 0
+        """All requests that have ended, also those whose answers are no longer kept."""
+        self.failed = 0
 
     @property
     def in_flight(self) -> int:
@@ -193,6 +196,8 @@ class Traffic:
 
     def _remember(self, answer: Answer) -> None:
         self._answers.append(answer)
+        self.ended += 1
+        self.failed += answer.is_failed
         if len(self._answers) > MOST_KEPT:
             del self._answers[: MOST_KEPT // 10]
 

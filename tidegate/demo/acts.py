@@ -69,7 +69,12 @@ class Stage:
         await self.everyone_says("up", *backends, within_s=RETURN_WITHIN_S)
 
     async def watch_traffic(
-        self, enough: int, *, since: float, counts: Callable[[Answer], bool] = lambda _: True
+        self,
+        enough: int,
+        *,
+        since: float,
+        counts: Callable[[Answer], bool] = lambda _: True,
+        within_s: float = SHOWN_WITHIN_S,
     ) -> None:
         """Wait until the clients of each region have got so many answers, of those that count."""
 
@@ -77,7 +82,7 @@ class Stage:
             got = Counter(answer.region for answer in self.traffic.answers(since=since) if counts(answer))
             return all(got[region] >= enough for region in self.watch.views)
 
-        await until(is_enough, within_s=SHOWN_WITHIN_S, what=f"{enough} answers for the clients of each region")
+        await until(is_enough, within_s=within_s, what=f"{enough} answers for the clients of each region")
 
     async def answers(self, *, since: float) -> tuple[Answer, ...]:
         """All requests that began since then, up to now, once they have ended."""
@@ -251,7 +256,11 @@ async def residency_holds(stage: Stage) -> Outcome:
         f"{refused} for personal data refused rather than sent abroad; on the other routes {promises.sentence(others)}",
         (
             promises.fails_closed([answer for answer in at_home if answer.began >= closed], rule=PROFILE_TYPE),
-            promises.all_of("none of it is answered by anybody else", at_home, lambda answer: not answer.is_served),
+            promises.all_of(
+                "none of it is answered from anywhere else",
+                bound,
+                lambda answer: not answer.is_served or answer.served_from == PROFILE_HOME,
+            ),
             promises.all_of(
                 "nodes elsewhere send it home instead of proxying it",
                 abroad,

@@ -176,7 +176,7 @@ class Traffic:
             error = f"{type(failure).__name__}: {failure}".rstrip(": ")
         finally:
             del self._in_flight[path]
-        self._remember(
+        self.remember(
             Answer(
                 region=region,
                 route=errand.route,
@@ -194,7 +194,8 @@ class Traffic:
             )
         )
 
-    def _remember(self, answer: Answer) -> None:
+    def remember(self, answer: Answer) -> None:
+        """Put an answer on record."""
         self._answers.append(answer)
         self.ended += 1
         self.failed += answer.is_failed

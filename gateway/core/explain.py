@@ -133,7 +133,7 @@ def _policies(snapshot: RoutingSnapshot, outcome: Forward | Answer, country: str
             {
                 "name": "retries",
                 "outcome": f"up to {retries.max_retries}",
-                "reason": f"within {retries.budget_share:.0%} of the requests, at least {retries.min_retries_per_s:g}/s",
+                "reason": f"within {retries.budget_share:.0%} of requests, at least {retries.min_retries_per_s:g}/s",
             }
         )
     return policies

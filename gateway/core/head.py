@@ -32,40 +32,9 @@ MAX_BODY_LENGTH: Final = 2**63 - 1
 """What a signed 64-bit reader downstream of us still counts right."""
 
 METHODS: Final = frozenset(
-    (  # fmt: skip
-        "ACL",
-        "BIND",
-        "CHECKOUT",
-        "COPY",
-        "DELETE",
-        "GET",
-        "HEAD",
-        "LINK",
-        "LOCK",
-        "M-SEARCH",
-        "MERGE",
-        "MKACTIVITY",
-        "MKCALENDAR",
-        "MKCOL",
-        "MOVE",
-        "NOTIFY",
-        "OPTIONS",
-        "PATCH",
-        "POST",
-        "PROPFIND",
-        "PROPPATCH",
-        "PURGE",
-        "PUT",
-        "QUERY",
-        "REBIND",
-        "REPORT",
-        "SEARCH",
-        "SUBSCRIBE",
-        "UNBIND",
-        "UNLINK",
-        "UNLOCK",
-        "UNSUBSCRIBE",
-    )
+    "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS "  # noqa: SIM905 - words
+    "PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SUBSCRIBE UNBIND UNLINK UNLOCK "
+    "UNSUBSCRIBE".split()
 )
 """What llhttp knows, less CONNECT, TRACE and its non-HTTP ones."""
 
@@ -184,17 +153,17 @@ def parse_request_head(raw: bytes, *, scheme: bytes = b"http", max_request_line:
                 f"method {method_name.decode()}, which is never proxied", status=405, reason="method_forbidden"
             )
         raise RequestRefused("an unknown method", status=501, reason="method_unknown")
+    head = RequestHead()
+    head.raw = raw
+    head.method = method
+    head.version = version
+    _read_fields(head, line_end)  # before llhttp, whose refusals say less
     try:
         httptools.HttpRequestParser(_NO_CALLBACKS).feed_data(raw)
     except httptools.HttpParserUpgrade:
         pass  # the syntax is right; what to do about the upgrade is decided below, on our own framing
     except httptools.HttpParserError as error:
         raise RequestRefused(f"a malformed request head: {error}") from error
-    head = RequestHead()
-    head.raw = raw
-    head.method = method
-    head.version = version
-    _read_fields(head, line_end)
     _read_target(head, target, scheme)
     return head
 

@@ -60,17 +60,16 @@ class RetryBudget:
     def __init__(self, *, now: float) -> None:
         self.requests = 0
         """Requests since the budget was last asked."""
-        self._balance = 0.0
+        self._balance: float | None = None
         self._folded_at = now
 
     def take(self, policy: RetryPolicy, *, now: float) -> bool:
         """Spend one retry, if there is one."""
-        elapsed = max(0.0, now - self._folded_at)
-        decay = math.exp(-elapsed / BUDGET_MEMORY_S)
+        if self._balance is None:
+            self._balance = policy.min_retries_per_s  # the first failure of all comes before anything was saved up
+        decay = math.exp(-max(0.0, now - self._folded_at) / BUDGET_MEMORY_S)
         always = policy.min_retries_per_s * BUDGET_MEMORY_S
         self._balance = self._balance * decay + self.requests * policy.budget_share + always * (1 - decay)
-        if not self._balance and self._folded_at == now:
-            self._balance = policy.min_retries_per_s
         self._folded_at = now
         self.requests = 0
         if self._balance < 1.0:

@@ -1,0 +1,63 @@
+"""Answers that we make ourselves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gateway.core.problems import problem_response
+
+
+def response(**changes: Any) -> tuple[bytes, dict[bytes, bytes], bytes]:
+    arguments: dict[str, Any] = {
+        "status": 503,
+        "reason": "no_healthy_endpoint",
+        "detail": "nobody is there",
+        "proxy_status": "destination_unavailable",
+        "node_id": "gw-1",
+        "request_id": "id-7",
+    }
+    head, _, body = problem_response(**{**arguments, **changes}).partition(b"\r\n\r\n")
+    line, *fields = head.split(b"\r\n")
+    return line, dict(field.split(b": ", 1) for field in fields), body
+
+
+def test_it_is_a_problem_document_with_its_proxy_status() -> None:
+    line, fields, body = response(rule="profile", retry_after_s=5)
+    assert line == b"HTTP/1.1 503 Service Unavailable"
+    assert fields[b"Content-Type"] == b"application/problem+json"
+    assert fields[b"Proxy-Status"] == b"gw-1; error=destination_unavailable"
+    assert fields[b"Retry-After"] == b"5"
+    assert int(fields[b"Content-Length"]) == len(body)
+    assert json.loads(body) == {
+        "type": "urn:tidegate:problem:no-healthy-endpoint",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "nobody is there",
+        "instance": "id-7",
+        "reason": "no_healthy_endpoint",
+        "rule": "profile",
+        "retry_after_s": 5,
+    }
+
+
+def test_what_does_not_apply_is_left_out() -> None:
+    _, fields, body = response(proxy_status="")
+    assert not {b"Proxy-Status", b"Retry-After", b"Allow", b"Location", b"Connection"} & set(fields)
+    assert not {"rule", "retry_after_s"} & set(json.loads(body))
+
+
+def test_allow_location_and_close_are_said() -> None:
+    _, fields, _ = response(status=405, allow=("GET", "PUT"), location=b"https://b/x", close=True)
+    assert (fields[b"Allow"], fields[b"Location"], fields[b"Connection"]) == (b"GET, PUT", b"https://b/x", b"close")
+
+
+def test_head_gets_the_length_but_not_the_body() -> None:
+    _, fields, body = response(head_only=True)
+    assert int(fields[b"Content-Length"]) > 0
+    assert body == b""
+
+
+def test_a_node_id_that_is_no_token_is_quoted() -> None:
+    assert response(node_id="1.node")[1][b"Proxy-Status"].startswith(b'"1.node"; error=')
+    assert response(node_id='a"b')[1][b"Proxy-Status"].startswith(b'"a\\"b"; error=')

@@ -25,6 +25,7 @@ from rich.text import Text
 from tidegate.demo.picture import FAILED, SENT_HOME, News, Picture, RegionPicture, Scene
 
 COLOURS: Final = {"eu-west": "#6cb6ff", "us-east": "#e0af68", "ap-south": "#bb9af7"}
+TITLE: Final = "bold grey93"
 QUIET: Final = "grey50"
 LINE: Final = "grey27"
 GOOD: Final = "#8ccf7e"
@@ -76,14 +77,14 @@ def _title(picture: Picture) -> RenderableType:
 
 def _act(scene: Scene) -> RenderableType:
     if scene.is_over:
-        return _panel("The play is over, traffic goes on", Text("\n".join(scene.hints)), colour="bold")
+        return _panel("The play is over, traffic goes on", Text("\n".join(scene.hints)), colour=TITLE)
     title = f"Act {scene.number} of {len(scene.titles)}: {scene.titles[scene.number - 1]}"
     lines = [Text(scene.what, style="bold")]
     if scene.sentences:
         sign = Text("✓ ", style=GOOD) if scene.kept[-1] else Text("✕ ", style=BAD)
         last = Text(f"{scene.titles[len(scene.kept) - 1]}: {scene.sentences[-1]}.", style=QUIET)
-        lines.append(Text.assemble(sign, last))
-    return _panel(title, Group(*lines), colour="bold")
+        lines += [Text(), Text.assemble(sign, last)]
+    return _panel(title, Group(*lines), colour=TITLE)
 
 
 def _region(one: RegionPicture) -> RenderableType:
@@ -136,10 +137,13 @@ def _matrix(regions: Sequence[RegionPicture]) -> RenderableType:
         head.append(column.rjust(len(column) + 1), style=_end_colour(column))
     rows = [head]
     for one in regions:
-        row = Text(one.region.ljust(8), style=COLOURS[one.region])
+        row = Text.assemble((one.region.ljust(8), COLOURS[one.region]))
         for column in columns:
             share = one.shares.get(column, 0.0)
-            row.append((f"{share:.0%}" if share else "·").rjust(len(column) + 1), style="bold" if share else LINE)
+            row.append(
+                (f"{share:.0%}" if share else "·").rjust(len(column) + 1),
+                style=f"bold {_end_colour(column)}" if share else LINE,
+            )
         bar = Text()
         for column, cells in zip(columns, _cells([one.shares.get(column, 0.0) for column in columns]), strict=True):
             bar.append("━" * cells, style=_end_colour(column))

@@ -1,9 +1,13 @@
 """Whom to trust: probes, verdicts and (later) leases, failover, drains.
 
 what to probe     health/targets.py        every configured endpoint, with the probe that applies to it
-when              health/core/schedule.py  the next probe's time: interval, jitter
-how               health/probes/           http and tcp: one attempt, one result
-what it means     health/core/verdict.py   thresholds: up, down, untested, one verdict an endpoint and a region
+                  health/core/probe.py     the values: target, settings, outcome, result
+when              health/core/schedule.py  the next probe's time, and why verdicts come in time
+how               health/probes/           http and tcp: one attempt, one outcome
+                  health/core/answer.py    what an http answer says
+what it means     health/core/verdict.py   thresholds: one verdict an endpoint; saved and taken up again
+                  health/core/region.py    one verdict a region
 how far           health/core/latency.py   smoothed round trips to each region
-together          health/prober.py         runs the probes, keeps the verdicts, says when one changed
+all that is known health/core/book.py      verdicts and distances of everything configured
+together          health/prober.py         runs the probes, keeps the book, says when a verdict changed
 """

@@ -34,7 +34,7 @@ class ProbeSettings:
     protocol: Protocol = "http"
     path: str = "/healthz"
     host: str | None = None
-    """The Host field of an http probe; None: the address that is probed."""
+    """Name or IP address for the Host field of an http probe; None: the address that is probed."""
     interval_s: float = 5.0
     timeout_s: float = 1.0
     jitter: float = 0.2
@@ -49,8 +49,8 @@ class ProbeSettings:
     def __post_init__(self) -> None:
         if self.interval_s <= 0 or self.timeout_s <= 0:
             raise ValueError(f"interval {self.interval_s} and timeout {self.timeout_s}, expected both above 0 s")
-        if not 0 <= self.jitter < 1:
-            raise ValueError(f"jitter {self.jitter}, expected 0 or more and less than 1")
+        if not 0 <= self.jitter <= 1:
+            raise ValueError(f"jitter {self.jitter}, expected a share from 0 to 1")
         if self.healthy_threshold < 1 or self.unhealthy_threshold < 1:
             raise ValueError(
                 f"thresholds {self.healthy_threshold} and {self.unhealthy_threshold}, expected both at least 1"

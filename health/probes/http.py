@@ -67,13 +67,13 @@ class HttpAttempt(TcpAttempt):
 
 def request_head(target: ProbeTarget, *, agent: str) -> bytes:
     """The whole request. Its parts are free of what could end a line: `ProbeSettings` and the prober see to that."""
-    host = target.settings.host
-    if host is None:
-        name = f"[{target.host}]" if ":" in target.host else target.host
-        host = name if target.port == 80 else f"{name}:{target.port}"
+    host = target.settings.host or target.host
+    field = f"[{host}]" if ":" in host else host
+    if target.settings.host is None and target.port != 80:
+        field += f":{target.port}"
     return (
         f"GET {target.settings.path} HTTP/1.1\r\n"
-        f"Host: {host}\r\n"
+        f"Host: {field}\r\n"
         f"User-Agent: {agent}\r\n"
         "Accept: */*\r\n"
         "Connection: close\r\n"

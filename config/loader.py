@@ -1,0 +1,109 @@
+"""A file in; a configuration that can be trusted, or every mistake at once, out.
+
+    text -> document -> host's defaults -> environment -> unbuilt? -> models -> secrets, files, cross-checks -> Loaded
+
+All steps report through `Problem`; only the last line raises. Steps that need a sound configuration run on what
+remains without the broken values wherever that can be done without inventing follow-up mistakes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from config import document as documents
+from config import faults
+from config.document import Data, Document
+from config.models import Config
+from config.problems import ConfigurationError, Place, Problem, in_order, problem
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration in force, or about to be."""
+
+    config: Config
+    text: str
+    """As the operator wrote it; it holds references to secrets, no secrets."""
+    file: Path
+    warnings: tuple[Problem, ...]
+    digest: str
+    """SHA-256, hexadecimal, of the effective configuration."""
+
+
+def load_file(path: Path, *, environ: Mapping[str, str], refuse_unbuilt: bool = True) -> Loaded:
+    """Raises ConfigurationError with all problems, also when the file cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        place = Place(str(path), 1, 1)
+        found = f"a file that cannot be read ({error.strerror})"
+        raise ConfigurationError([problem(place, (), found, "a readable file")]) from None
+    text, problems = documents.decode(content, file=str(path))
+    if problems:
+        raise ConfigurationError(problems)
+    return load_text(text, file=path, environ=environ, refuse_unbuilt=refuse_unbuilt)
+
+
+def load_text(
+    text: str,
+    *,
+    file: Path,
+    environ: Mapping[str, str],
+    refuse_unbuilt: bool = True,
+    host_name: str | None = None,
+) -> Loaded:
+    """The same for text that was read already; relative paths start at the folder of `file`.
+
+    `refuse_unbuilt=False` takes options whose feature does not exist yet, as only editors and tests may want.
+    """
+    document = documents.parse(text, file=str(file))
+    problems = document.problems
+    if not isinstance(document.root, dict):
+        if not problems:
+            problems.append(_not_a_mapping(document))
+        raise ConfigurationError(problems)
+    _fill_in(document.root, host_name or socket.gethostname())
+    config: Config | None = None
+    try:
+        config = _validated(document.root, file)
+    except ValidationError as error:
+        problems.extend(faults.problems(error.errors(include_url=False), document))
+    if config is None or any(one.severity == "error" for one in problems):
+        raise ConfigurationError(problems)
+    return Loaded(config, text, file, in_order(problems), digest(config))
+
+
+def digest(config: Config) -> str:
+    """SHA-256, hexadecimal, of the effective configuration."""
+    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
+
+
+def _validated(root: Data, file: Path) -> Config:
+    folder = str(file.absolute().parent)
+    return Config.model_validate_json(documents.as_json(root), context={"folder": folder})
+
+
+def _not_a_mapping(document: Document) -> Problem:
+    found = {list: "a list", type(None): "nothing"}.get(type(document.root), "a single value")
+    return problem(document.place(()), (), found, "a mapping with regions, services and routes")
+
+
+def _fill_in(root: dict[str, Data], host_name: str) -> None:
+    """What the file leaves to the host: its name, the only region, a listener for this machine alone."""
+    if root.get("listeners") is None:
+        root["listeners"] = [{"name": "public", "bind": "127.0.0.1:8080"}]
+    node = root.setdefault("node", {})
+    if node is None:
+        node = root["node"] = {}
+    if not isinstance(node, dict):
+        return
+    node.setdefault("id", host_name)
+    regions = root.get("regions")
+    if "region" not in node and isinstance(regions, list) and len(regions) == 1 and isinstance(regions[0], dict):
+        node["region"] = regions[0].get("id")

@@ -1,0 +1,94 @@
+"""Who may use a route: networks, countries, and how a client proves who it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.models.model import Model, matching
+from config.models.values import Country, HeaderName, Label, Network, Secret, Slug, Url
+from config.units import Duration, between
+
+JwtAlgorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
+]
+"""Signatures by a key pair only: `none` and shared secrets have no place beside a published key set."""
+
+ClaimName = Annotated[str, *matching(r"[!-~]{1,100}", "the name of a claim, such as sub")]
+
+
+class Countries(Model):
+    """By the client's address; a hint, never proof."""
+
+    allow: tuple[Country, ...] = ()
+    """Only these, when any are given."""
+    deny: tuple[Country, ...] = ()
+    unknown: Literal["allow", "deny"] = "allow"
+    """For addresses whose country is not known."""
+
+
+class NoAuthentication(Model):
+    kind: Literal["none"] = "none"
+
+
+class BasicAuthentication(Model):
+    kind: Literal["basic"]
+    users: Secret
+    """Reference to the file of users and password hashes."""
+
+
+class ApiKeyAuthentication(Model):
+    kind: Literal["api_key"]
+    keys: Secret
+    """Reference to the file of keys."""
+    header: HeaderName = "X-Api-Key"
+    """Header that carries the key."""
+
+
+class JwtAuthentication(Model):
+    kind: Literal["jwt"]
+    jwks: Url
+    """Where the issuer publishes its keys."""
+    algorithms: Annotated[tuple[JwtAlgorithm, ...], Field(min_length=1)] = ("RS256", "ES256")
+    issuer: Label
+    audience: Label
+    leeway: Annotated[Duration, between("0s", "10m")] = 30.0
+    """How far the issuer's clock may be off."""
+    claims_to_headers: Mapping[ClaimName, HeaderName] = {}
+    """Claims that the upstream gets as headers."""
+
+
+class OauthIntrospection(Model):
+    kind: Literal["oauth_introspection"]
+    url: Url
+    client_id: Label
+    client_secret: Secret
+    cache: Annotated[Duration, between("0s", "1h")] = 30.0
+    """How long an answer is believed."""
+
+
+class ClientCertificateAuthentication(Model):
+    kind: Literal["client_certificate"]
+
+
+Authentication = Annotated[
+    NoAuthentication
+    | BasicAuthentication
+    | ApiKeyAuthentication
+    | JwtAuthentication
+    | OauthIntrospection
+    | ClientCertificateAuthentication,
+    Field(discriminator="kind"),
+]
+
+
+class Access(Model):
+    allow: tuple[Network, ...] = ()
+    """Only these networks, when any are given."""
+    deny: tuple[Network, ...] = ()
+    countries: Countries = Countries()
+    authentication: Authentication = NoAuthentication()
+    permissions: Mapping[Slug, tuple[Literal["read", "write"], ...]] | None = None
+    """For `builtin:data`: what may be done to which collection; everything to all of them by default."""

@@ -1,0 +1,141 @@
+"""How leadership moves: promotion of roles, DNS, drills and backups, and the lease by which one leader acts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from config.models.model import Model, Refusal, matching
+from config.models.values import FilePath, Host, HostName, Label, Origin, Port, Secret, Slug
+from config.units import Duration, Refused, between, shown
+
+
+class Quorum(Model):
+    kind: Literal["majority", "witness"] = "majority"
+    """Votes, one a region, that a region is down."""
+    witness: Origin | None = None
+
+    @model_validator(mode="after")
+    def _witness_is_named(self) -> Self:
+        if self.kind == "witness" and self.witness is None:
+            raise Refusal("kind: witness without witness", "the witness's URL", "kind")
+        return self
+
+
+class Detection(Model):
+    interval: Annotated[Duration, between("100ms", "10m")] = 1.0
+    timeout: Annotated[Duration, between("100ms", "1h")] = 5.0
+    """A region unheard of for this long is voted down."""
+
+
+class FailoverBackoff(Model):
+    initial: Annotated[Duration, between("10ms", "1h")] = 1.0
+    max: Annotated[Duration, between("10ms", "1d")] = 60.0
+    factor: Annotated[float, Field(ge=1, le=100)] = 2.0
+
+
+class Tsig(Model):
+    """The key that signs DNS updates (RFC 8945)."""
+
+    name: Label
+    algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
+    secret: Secret
+
+
+class FailoverDns(Model):
+    """A DNS server that takes updates (RFC 2136)."""
+
+    server: Host
+    port: Port = 53
+    zone: HostName
+    name: Label
+    ttl: Annotated[Duration, between("1s", "1d")] = 30.0
+    tsig: Tsig | None = None
+
+
+class Failover(Model):
+    """Promotion of roles, DNS and drains; traffic itself moves by `region_routing.failover`."""
+
+    trigger: Literal["hybrid", "automatic", "manual"] = "hybrid"
+    """hybrid: automatic inside one compliance zone."""
+    failback: Literal["manual", "automatic"] = "manual"
+    quorum: Quorum = Quorum()
+    detection: Detection = Detection()
+    min_regions: Annotated[int, Field(ge=1, le=1000)] = 1
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Promotions, before a person is asked."""
+    backoff: FailoverBackoff = FailoverBackoff()
+    hysteresis: Annotated[Duration, between("0s", "1d")] = 30.0
+    dns: FailoverDns | None = None
+
+
+_CRON_FIELDS = (
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of month", 1, 31),
+    ("month", 1, 12),
+    ("day of week", 0, 7),
+)
+
+
+def _checked_schedule(value: str) -> str:
+    """Five fields of numbers, ranges, lists and steps, as cron has them."""
+    fields = value.split()
+    expected = 'five fields as cron has them, such as "0 4 * * 0"'
+    if len(fields) != len(_CRON_FIELDS):
+        raise Refused(shown(value), expected)
+    number = r"[0-9]{1,2}"
+    item = rf"(?:\*|{number}(?:-{number})?)(?:/[1-9][0-9]?)?"
+    whole, _ = matching(rf"{item}(?:,{item})*", expected)
+    for field, (name, low, high) in zip(fields, _CRON_FIELDS, strict=True):
+        whole.func(field)
+        spans = [part.partition("/")[0] for part in field.split(",")]
+        for span in (span for span in spans if span != "*"):
+            first, _, last = span.partition("-")
+            if not low <= int(first) <= int(last or first) <= high:
+                raise Refused(f"{shown(span)} as the {name}", f"{low} to {high}")
+    return value
+
+
+Schedule = Annotated[str, AfterValidator(_checked_schedule), Field(json_schema_extra={"examples": ["0 4 * * 0"]})]
+
+
+class Drill(Model):
+    schedule: Schedule
+    region: Slug
+
+
+class Backup(Model):
+    schedule: Schedule
+    retention: Annotated[Duration, between("1h", "3650d")] = 30 * 86400.0
+    encryption_key: Secret
+    path: FilePath
+
+
+class DisasterRecovery(Model):
+    rto: Annotated[Duration, between("1s", "30d")] = 60.0
+    """Objective: back in service within this time; reported against every drill and failover."""
+    rpo: Annotated[Duration, between("0s", "30d")] = 5.0
+    """Objective and limit: no automatic promotion of a region further behind than this."""
+    drill: Drill | None = None
+    backup: Backup | None = None
+
+
+class Acceptor(Model):
+    """One vote for the lease."""
+
+    url: Annotated[str, *matching(r"(?:redis|rediss|https?)://[!-?A-~]{1,500}", "a URL without credentials")]
+    witness: bool = False
+    """Votes, holds no data."""
+
+
+class Election(Model):
+    """The lease by which at most one leader acts in an epoch."""
+
+    lease: Annotated[Duration, between("1s", "1h")] = 10.0
+    """How long a leader may act without having renewed."""
+    renew: Annotated[Duration, between("100ms", "1h")] = 3.0
+    """How often it renews."""
+    acceptors: Literal["auto"] | Annotated[tuple[Acceptor, ...], Field(min_length=1)] = "auto"
+    """auto: the Redis servers of `stores.state`, or one peer a region."""

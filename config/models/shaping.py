@@ -1,0 +1,112 @@
+"""What a route does to requests and answers on their way: limits, rewriting, headers, bodies, compression, CORS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from config.models.model import Model, matching
+from config.models.values import HeaderName, HeaderValue, Host, Label, Origin, Slug
+from config.units import Duration, Rate, Refused, Share, Size, between, shown
+
+LONGEST_PATTERN = 1000
+"""A pattern is read by people."""
+
+
+def _checked_pattern(value: str) -> str:
+    if len(value) > LONGEST_PATTERN:
+        raise Refused(f"a pattern of {len(value)} characters", f"at most {LONGEST_PATTERN}")
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Refused(f"{shown(value)} ({error})", "a regular expression") from None
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_checked_pattern), Field(json_schema_extra={"format": "regex"})]
+
+ClientKey = Annotated[
+    str,
+    *matching(
+        r"ip|method|route|(?:header|cookie|jwt):[!-~]{1,100}",
+        "ip, method, route, header:X, cookie:X or jwt:claim",
+    ),
+]
+"""What tells one client from another."""
+
+
+class RateLimit(Model):
+    """A token bucket a key."""
+
+    key: Annotated[tuple[ClientKey, ...], Field(min_length=1, max_length=8)]
+    """What is counted together: ip, method, route, header:X, cookie:X, jwt:claim."""
+    rate: Rate
+    burst: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """How many at once; by default what the rate gives in a second, at least one."""
+    scope: Literal["node", "region", "global"] = "node"
+    on_exceed: Literal["reject", "delay", "queue"] = "reject"
+    max_delay: Annotated[Duration, between("1ms", "1m")] = 0.5
+    max_queue: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+
+
+class Cors(Model):
+    """Which pages of other origins may call this route from a browser."""
+
+    allowed_origins: Annotated[tuple[Origin | Literal["*"], ...], Field(min_length=1)]
+    allowed_methods: tuple[Annotated[str, *matching(r"[A-Z]{1,20}", "a method, such as GET")], ...] = ("GET", "HEAD")
+    allowed_headers: tuple[HeaderName, ...] = ()
+    expose_headers: tuple[HeaderName, ...] = ()
+    credentials: bool = False
+    """Whether cookies and authorization may come along; not with every origin."""
+    max_age: Annotated[Duration, between("0s", "1d")] = 600.0
+
+
+class Mirror(Model):
+    """A copy of some requests, whose answers are thrown away."""
+
+    service: Slug
+    percent: Share
+
+
+class PathRewrite(Model):
+    pattern: Pattern
+    replacement: Annotated[str, Field(max_length=LONGEST_PATTERN)]
+
+
+class Rewrite(Model):
+    path: PathRewrite | None = None
+    host: Host | None = None
+
+
+class HeaderChanges(Model):
+    set: Mapping[HeaderName, HeaderValue] = {}
+    append: Mapping[HeaderName, HeaderValue] = {}
+    remove: tuple[HeaderName, ...] = ()
+
+
+class BodyReplacement(Model):
+    pattern: Pattern
+    replacement: Annotated[str, Field(max_length=LONGEST_PATTERN)]
+
+
+class ResponseBody(Model):
+    """Changes to answers' bodies, which are held whole for it."""
+
+    content_types: Annotated[tuple[Label, ...], Field(min_length=1)]
+    replace: Annotated[tuple[BodyReplacement, ...], Field(min_length=1)]
+    max_size: Annotated[Size, between("1B", "1GiB")] = 1 << 20
+    """Larger answers pass unchanged."""
+
+
+class RouteLimits(Model):
+    max_request: Size | None = None
+    max_response: Size | None = None
+
+
+class Compression(Model):
+    encodings: Annotated[tuple[Literal["zstd", "br", "gzip"], ...], Field(min_length=1)] = ("zstd", "br", "gzip")
+    """In order of preference."""
+    min_size: Annotated[Size, between("0B", "1GiB")] = 1 << 10

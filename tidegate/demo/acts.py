@@ -21,7 +21,7 @@ from tidegate.demo.processes import is_gone
 from tidegate.demo.promises import Promise
 from tidegate.demo.setting import HEALTH_BOUND_S, MARGIN_S, PROFILE_HOME, PROFILE_TYPE
 from tidegate.demo.traffic import ANSWER_TIMEOUT_S, Answer, Traffic
-from tidegate.demo.waiting import NotInTimeError, until
+from tidegate.demo.waiting import LOOK_EVERY_S, NotInTimeError, until
 from tidegate.demo.watch import Watch
 
 NOTICE_WITHIN_S = HEALTH_BOUND_S + 8.0
@@ -45,6 +45,15 @@ class Stage:
     wall: Callable[[], float]
     """The clock that the nodes' `since` is read by, in seconds."""
     clock: Callable[[], float] = time.monotonic
+    step: Callable[[str], None] = lambda _: None
+    """Is told what is waited for, in words."""
+
+    async def wait_for(
+        self, condition: Callable[[], bool], *, within_s: float, what: str, every_s: float = LOOK_EVERY_S
+    ) -> None:
+        """Wait until it holds; raise `NotInTimeError` when that takes too long."""
+        self.step(what)
+        await until(condition, within_s=within_s, what=what, every_s=every_s, clock=self.clock)
 
     def kill(self, *backends: str) -> tuple[float, float]:
         """`kill -9`; return the monotonic and the wall time just before."""
@@ -56,7 +65,7 @@ class Stage:
     async def everyone_says(self, health: str, *backends: str, within_s: float) -> None:
         """Wait until each node has this verdict on each backend."""
         for name in backends:
-            await until(
+            await self.wait_for(
                 partial(self.watch.all_say, self.cluster.plan.backend(name).endpoint, health),
                 within_s=within_s,
                 what=f"every node says that {name} is {health}",
@@ -82,12 +91,12 @@ class Stage:
             got = Counter(answer.region for answer in self.traffic.answers(since=since) if counts(answer))
             return all(got[region] >= enough for region in self.watch.views)
 
-        await until(is_enough, within_s=within_s, what=f"{enough} answers for the clients of each region")
+        await self.wait_for(is_enough, within_s=within_s, what=f"{enough} answers for the clients of each region")
 
     async def answers(self, *, since: float) -> tuple[Answer, ...]:
         """All requests that began since then, up to now, once they have ended."""
         end = self.clock()
-        await until(
+        await self.wait_for(
             lambda: self.traffic.is_settled(until=end), within_s=ANSWER_TIMEOUT_S + 2, what="the last answers to arrive"
         )
         return self.traffic.answers(since=since, until=end)
@@ -162,14 +171,18 @@ async def backend_dies(stage: Stage) -> Outcome:
     began, wall = stage.kill(victim)
     await stage.everyone_says("down", victim, within_s=NOTICE_WITHIN_S)
     noticed = stage.watch.noticed_after(endpoint, wall)
-    await until(lambda: stage.clock() >= began + HEALTH_BOUND_S, within_s=NOTICE_WITHIN_S, what="the health bound")
+    await stage.wait_for(
+        lambda: stage.clock() >= began + HEALTH_BOUND_S, within_s=NOTICE_WITHIN_S, what="the health bound"
+    )
     stage.cluster.witnesses[victim].start()
-    await until(lambda: bool(stage.cluster.seen_by_witness(victim)), within_s=SHOWN_WITHIN_S, what="a probe to arrive")
+    await stage.wait_for(
+        lambda: bool(stage.cluster.seen_by_witness(victim)), within_s=SHOWN_WITHIN_S, what="a probe to arrive"
+    )
     await stage.watch_traffic(ENOUGH, since=stage.clock())
     stage.cluster.witnesses[victim].kill()
     returned = stage.clock()
     await stage.revive(victim)
-    await until(
+    await stage.wait_for(
         lambda: any(not arrival.is_probe for arrival in stage.cluster.arrivals(victim, since=returned)),
         within_s=SHOWN_WITHIN_S,
         what=f"{victim} is sent requests again",
@@ -244,7 +257,7 @@ async def residency_holds(stage: Stage) -> Outcome:
     abroad = [answer for answer in bound if answer.region != PROFILE_HOME]
     returned = stage.clock()
     await stage.revive(*victims)
-    await until(
+    await stage.wait_for(
         lambda: sum(answer.is_served for answer in on(PROFILE_TYPE, stage.traffic.answers(since=returned))) > 1,
         within_s=SHOWN_WITHIN_S,
         what="the bound route serves again",
@@ -306,14 +319,14 @@ async def _replaced(stage: Stage, region: str, process: str) -> tuple[float, flo
     """`kill -9` a process of a node; return when it was gone, and when the node told of its replacement."""
     pid = stage.watch.views[region].processes[process]
     os.kill(pid, signal.SIGKILL)
-    await until(lambda: is_gone(pid), within_s=5.0, what=f"the end of {process}", every_s=0.001)
+    await stage.wait_for(lambda: is_gone(pid), within_s=5.0, what=f"the end of {process}", every_s=0.001)
     gone = stage.clock()
 
     def is_replaced() -> bool:
         view = stage.watch.views[region]
         return view.is_reachable and view.processes.get(process, pid) != pid
 
-    await until(is_replaced, within_s=RETURN_WITHIN_S, what=f"a new {process} in place of process {pid}")
+    await stage.wait_for(is_replaced, within_s=RETURN_WITHIN_S, what=f"a new {process} in place of process {pid}")
     return gone, stage.clock()
 
 

@@ -30,6 +30,9 @@ class Audience(Protocol):
     def end(self, played: Played) -> None:
         """It has ended."""
 
+    async def digest(self) -> None:
+        """Time to take in what came of an act; the play waits, and nothing else depends on it."""
+
     async def follow(self, look: Callable[[], Picture]) -> None:
         """Watch until cancelled."""
 
@@ -50,6 +53,9 @@ class Reader:
         for line in report.lines(played):
             self._line(line)
 
+    async def digest(self) -> None:
+        """Lines stay where they are; a reader needs no time."""
+
     async def follow(self, look: Callable[[], Picture]) -> None:
         await asyncio.get_running_loop().create_future()  # nothing to do until cancelled
 
@@ -61,8 +67,9 @@ class Reader:
 class Spectator:
     """Sees the picture, drawn again several times a second on a screen of its own; gets the lines when it is over."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, reading_time_s: float = 4.0) -> None:
         self._console = console
+        self._reading_time_s = reading_time_s
         self._reader = Reader(console)
         self._played: list[Played] = []
         self._is_watching = False
@@ -79,6 +86,9 @@ class Spectator:
             self._played.append(played)
         else:
             self._report(played)
+
+    async def digest(self) -> None:
+        await asyncio.sleep(self._reading_time_s)
 
     async def follow(self, look: Callable[[], Picture]) -> None:
         self._is_watching = True

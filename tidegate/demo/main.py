@@ -92,6 +92,7 @@ class Demo:
         gateways = {node.region: f"http://{node.public}" for node in self.cluster.plan.nodes}
         self._traffic = Traffic(gateways, rng=self._rng)
         self._began = self.clock()
+        self._step = ""
 
     async def play(self, *, once: bool) -> None:
         """From the start to the stop; raises `ClusterFailedError` when a process does not start."""
@@ -133,7 +134,7 @@ class Demo:
         self.audience.tell(f"every node trusts every backend and has measured every region, after {took:.1f} s")
 
     async def _acts(self) -> None:
-        stage = Stage(self.cluster, self._traffic, self._watch, wall)
+        stage = Stage(self.cluster, self._traffic, self._watch, wall, self.clock, self._set_step)
         for number, act in enumerate(self.acts, start=1):
             self.audience.begin(act, number=number, of=len(self.acts))
             began = self.clock()
@@ -141,6 +142,11 @@ class Demo:
             played = Played(act.title, outcome.sentence, outcome.promises, self.clock() - began)
             self.played.append(played)
             self.audience.end(played)
+            self._step = ""
+            await self.audience.digest()
+
+    def _set_step(self, step: str) -> None:
+        self._step = step
 
     async def _linger(self) -> None:
         for hint in self.hints():
@@ -197,6 +203,7 @@ class Demo:
                 number=number,
                 titles=tuple(act.title for act in self.acts),
                 what=self.acts[number - 1].what,
+                step=self._step,
                 kept=tuple(act.is_kept for act in self.played),
                 sentences=tuple(act.sentence for act in self.played),
                 hints=self.hints(),

@@ -58,6 +58,8 @@ class Scene:
     number: int
     titles: tuple[str, ...]
     what: str
+    step: str
+    """What the act waits for just now."""
     kept: tuple[bool, ...]
     """Of each act that has ended, whether all its promises were kept."""
     sentences: tuple[str, ...]

@@ -26,7 +26,7 @@ class Program:
         self.name = name
         self.log = log
         self._command = (sys.executable, "-m", "tidegate.demo.tether", str(os.getpid()), *command)
-        self._environment = dict(environment)
+        self.environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,7 +51,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=self._environment,
+                env=self.environment,
                 start_new_session=True,
             )
 

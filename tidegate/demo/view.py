@@ -79,11 +79,11 @@ def _act(scene: Scene) -> RenderableType:
     if scene.is_over:
         return _panel("The play is over, traffic goes on", Text("\n".join(scene.hints)), colour=TITLE)
     title = f"Act {scene.number} of {len(scene.titles)}: {scene.titles[scene.number - 1]}"
-    lines = [Text(scene.what, style="bold")]
+    lines = [Text(scene.what, style="bold"), Text(f"… {scene.step}", style=QUIET) if scene.step else Text()]
     if scene.sentences:
         sign = Text("✓ ", style=GOOD) if scene.kept[-1] else Text("✕ ", style=BAD)
         last = Text(f"{scene.titles[len(scene.kept) - 1]}: {scene.sentences[-1]}.", style=QUIET)
-        lines += [Text(), Text.assemble(sign, last)]
+        lines.append(Text.assemble(sign, last))
     return _panel(title, Group(*lines), colour=TITLE)
 
 

@@ -25,7 +25,7 @@ def look() -> Picture:
     return picture(
         now=10.0,
         began=0.0,
-        scene=Scene(1, ("Calm",), "All is well.", (), ()),
+        scene=Scene(1, ("Calm",), "All is well.", "", (), ()),
         planned=PLAN,
         views={node.region: NodeView(node.id) for node in PLAN.nodes},
         answers=(),
@@ -59,6 +59,7 @@ async def test_a_reader_gets_every_line_when_it_happens() -> None:
     reader = Reader(out)
     reader.tell("eu-west-1 is ready [really]")
     reader.begin(ACTS[0], number=1, of=6)
+    await reader.digest()
     await follow_a_little(reader, "something")
     assert written(out).splitlines() == [
         "eu-west-1 is ready [really]",
@@ -77,9 +78,10 @@ async def test_a_long_line_is_not_broken() -> None:
 
 async def test_a_spectator_gets_the_lines_of_the_acts_after_the_picture() -> None:
     out = console()
-    spectator = Spectator(out)
+    spectator = Spectator(out, reading_time_s=0.0)
     spectator.tell("gw-eu-west is ready")
     spectator.begin(ACTS[0], number=1, of=6)
+    await spectator.digest()
     await follow_a_little(spectator, "the picture shows this")
     text = written(out)
     assert text.startswith("gw-eu-west is ready\n")

@@ -12,7 +12,7 @@ from tidegate.demo.traffic import Answer
 from tidegate.demo.watch import Event, NodeView, Verdict
 
 PLAN = plan(range(20_000, 20_000 + PORTS_NEEDED), directory=Path("/somewhere"))
-SCENE = Scene(number=1, titles=("Calm",), what="All is well.", kept=(), sentences=())
+SCENE = Scene(number=1, titles=("Calm",), what="All is well.", step="", kept=(), sentences=())
 NOW = 1_000.0
 
 
@@ -115,4 +115,4 @@ def test_percentiles_are_by_nearest_rank(values: list[float], share: float, expe
 
 def test_the_play_is_over_when_every_act_has_ended() -> None:
     assert not SCENE.is_over
-    assert Scene(number=1, titles=("Calm",), what="", kept=(True,), sentences=("1 request",)).is_over
+    assert Scene(number=1, titles=("Calm",), what="", step="", kept=(True,), sentences=("1 request",)).is_over

@@ -46,10 +46,13 @@ def _due_trial(pool: RegionPool, book: EndpointBook, tried: Collection[str], now
 def _next_turn(tier: Tier, book: EndpointBook, pool_id: str, tried: Collection[str]) -> Endpoint | None:
     rotation = book.rotation(pool_id)
     sequence = tier.sequence
-    for _ in range(len(sequence)):
-        endpoint = sequence[rotation.turn % len(sequence)]
+    if not tried:
         rotation.turn += 1
-        if not tried or endpoint.id not in tried:
+        return sequence[rotation.turn % len(sequence)]
+    # A retry takes nobody's turn: or every other endpoint would get all the first attempts.
+    for ahead in range(1, len(sequence) + 1):
+        endpoint = sequence[(rotation.turn + ahead) % len(sequence)]
+        if endpoint.id not in tried:
             return endpoint
     return None
 

@@ -29,7 +29,7 @@ class Rotation:
     __slots__ = ("turn",)
 
     def __init__(self) -> None:
-        self.turn = 0
+        self.turn = -1
 
 
 class EndpointBook:

@@ -61,10 +61,10 @@ def parse_response_head(raw: bytes, *, method: str) -> ResponseHead:
     line = _STATUS_LINE.fullmatch(raw, 0, line_end)
     if line is None:
         raise AnswerRefused("a status line that is not 'HTTP/1.x 1xx-5xx'")
+    if line[2] == b"101":
+        raise AnswerRefused("a switch of protocols that nobody asked for", proxy_status="http_upgrade_failed")
     try:
         httptools.HttpResponseParser(_NO_CALLBACKS).feed_data(raw)
-    except httptools.HttpParserUpgrade:
-        pass  # a 101: whether one was asked for is the exchange's to judge
     except httptools.HttpParserError as error:
         raise AnswerRefused(f"a malformed response head: {error}") from error
     head = ResponseHead()

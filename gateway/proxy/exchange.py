@@ -119,16 +119,19 @@ class Exchange:
     def start(self) -> None:
         """The first attempt."""
         self._runtime.budget(self._forward.service.id).requests += 1
-        self._attempt()
+        self._attempt(self._next_endpoint())
 
-    def _attempt(self) -> None:
+    def _next_endpoint(self) -> Endpoint | None:
         runtime = self._runtime
-        endpoint = next_endpoint(
+        return next_endpoint(
             self._snapshot, self._forward, runtime.book, tried=self._tried, rng=runtime.rng, now=runtime.now()
         )
+
+    def _attempt(self, endpoint: Endpoint | None) -> None:
         if endpoint is None:
             self._give_up(no_endpoint(self._forward))
             return
+        runtime = self._runtime
         self.endpoint = endpoint
         self.attempts += 1
         self._tried.add(endpoint.id)
@@ -233,11 +236,9 @@ class Exchange:
         service = self._forward.service
         if not runtime.budget(service.id).take(service.retries, now=runtime.now()):
             return False
-        upcoming = next_endpoint(
-            self._snapshot, self._forward, runtime.book, tried=self._tried, rng=runtime.rng, now=runtime.now()
-        )
+        upcoming = self._next_endpoint()
         if upcoming is not None:
-            self._attempt()
+            self._attempt(upcoming)
             return True
         # Every eligible endpoint has been tried: again from the first, but not at once.
         self._tried.clear()
@@ -247,7 +248,7 @@ class Exchange:
 
     def _attempt_unless_over(self) -> None:
         if not self.is_over:
-            self._attempt()
+            self._attempt(self._next_endpoint())
 
     def _end_attempt(self, error: UpstreamError | None) -> None:
         """Book what the attempt under way taught."""

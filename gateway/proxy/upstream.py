@@ -177,9 +177,6 @@ class UpstreamConnection(asyncio.Protocol):
             rest = data[end:]
             if head.status >= 200:
                 break
-            if head.status == 101:
-                self._fail(exchange, AnswerRefused("a 101 that nobody asked for", proxy_status="http_upgrade_failed"))
-                return
             data = rest  # any number of interim answers may come first
             if not data:
                 return

@@ -1,0 +1,253 @@
+"""A real data plane between a test's own client and a scripted endpoint, on one loop.
+
+async with Bench() as bench:
+    bench.endpoint(script)           # script(Exchanged) is what the endpoint does with a connection
+    reply = await bench.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from config.models import Config
+from gateway.dataplane import DataPlane
+from gateway.messages import EndpointState, Publication
+
+DEADLINE_S = 10.0
+Script = Callable[["Connection"], Awaitable[None]]
+
+
+@dataclass
+class Connection:
+    """One side of a raw connection; every wait has a deadline."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def head(self) -> bytes:
+        """Up to and with the empty line that ends a head."""
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.reader.readuntil(b"\r\n\r\n")
+
+    async def exactly(self, size: int) -> bytes:
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.reader.readexactly(size)
+
+    async def rest(self) -> bytes:
+        """Up to the end of the connection."""
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.reader.read()
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        async with asyncio.timeout(DEADLINE_S):
+            await self.writer.drain()
+
+    async def reply(self) -> Reply:
+        """One whole answer with Content-Length or chunked framing."""
+        head = await self.head()
+        line, *lines = head[:-4].split(b"\r\n")
+        fields = [tuple(entry.split(b": ", 1)) for entry in lines]
+        reply = Reply(int(line.split(b" ")[1]), [(name.lower(), value) for name, value in fields])
+        length = reply.field(b"content-length")
+        if length is not None:
+            reply.body = await self.exactly(int(length))
+        elif reply.field(b"transfer-encoding") == b"chunked":
+            while size := int((await self.exactly_line()), 16):
+                reply.body += await self.exactly(size)
+                await self.exactly(2)
+            await self.exactly(2)
+        return reply
+
+    async def exactly_line(self) -> bytes:
+        async with asyncio.timeout(DEADLINE_S):
+            return (await self.reader.readuntil(b"\r\n"))[:-2]
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def reset(self) -> None:
+        """End with RST instead of FIN."""
+        sock: socket.socket = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        self.writer.transport.abort()
+
+
+@dataclass
+class Reply:
+    """One answer, parsed."""
+
+    status: int
+    fields: list[tuple[bytes, bytes]]
+    body: bytes = b""
+
+    def field(self, name: bytes) -> bytes | None:
+        return next((value for key, value in self.fields if key == name), None)
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.body)
+        return document
+
+
+async def always_ok(connection: Connection) -> None:
+    """Answer every request on the connection with `ok`."""
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            await connection.head()
+            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+@dataclass
+class ScriptedEndpoint:
+    """A listening socket whose connections each run a script."""
+
+    port: int
+    connections: int = 0
+    received: list[bytes] = field(default_factory=list)
+    """What `Connection.head` returned, for every request."""
+
+
+class Bench:
+    """The data plane, its endpoints and its clients; all closed at the end."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        """Merged into the configuration: `service`, `route`, `listener`, `regions`, `document`."""
+        self.log: list[dict[str, Any]] = []
+        self.states: dict[str, EndpointState] = {}
+        self._endpoints: list[dict[str, Any]] = []
+        self._stack = contextlib.AsyncExitStack()
+        self._port = 0
+        self._version = 0
+
+    async def __aenter__(self) -> Bench:
+        await self._stack.__aenter__()
+        self.plane = DataPlane(
+            node_id="gw-test",
+            access_log=lambda line: self.log.append(json.loads(line)),
+            rng=random.Random(1),
+            wall=lambda: 1_700_000_000.0,
+        )
+        self._stack.push_async_callback(self.plane.drain, 0.0)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def endpoint(self, script: Script = always_ok, *, region: str = "eu", **fields: Any) -> ScriptedEndpoint:
+        """Start an endpoint; it joins the configuration at the next `publish`."""
+        scripted = ScriptedEndpoint(0)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            scripted.connections += 1
+            connection = _Recorded(reader, writer, scripted)
+            try:
+                await script(connection)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                pass
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        self._stack.callback(server.close)
+        scripted.port = server.sockets[0].getsockname()[1]
+        self.add_address(f"127.0.0.1:{scripted.port}", region=region, **fields)
+        return scripted
+
+    def add_address(self, address: str, *, region: str = "eu", **fields: Any) -> str:
+        """An endpoint by address alone, for one that is not there; returns its id."""
+        self._endpoints.append({"region": region, "address": address, **fields})
+        return f"api/{region}/{address}"
+
+    async def publish(self) -> None:
+        """Put the configuration and the states in force, and listen if that is not done yet."""
+        self._version += 1
+        config = self.config()
+        self.plane.publish(
+            Publication(
+                version=self._version,
+                config_digest=f"digest-{self._version}",
+                config=config.model_dump_json(),
+                endpoints=self.states,
+            )
+        )
+        if not self._port:
+            sock = socket.create_server(("127.0.0.1", 0))
+            self._port = sock.getsockname()[1]
+            sock.setblocking(False)
+            await self.plane.listen("public", sock)
+
+    def config(self) -> Config:
+        settings = self.settings
+        return Config.model_validate_json(
+            json.dumps(
+                {
+                    "version": 1,
+                    "node": {"id": "gw-test", "region": "eu"},
+                    "listeners": [{"name": "public", "bind": "127.0.0.1:8080", **settings.get("listener", {})}],
+                    "regions": settings.get(
+                        "regions", [{"id": "eu", "name": "Europe"}, {"id": "us", "name": "America"}]
+                    ),
+                    "services": [{"id": "api", "endpoints": self._endpoints, **settings.get("service", {})}],
+                    "routes": settings.get("routes")
+                    or [{"id": "all", "match": {"path": "/*"}, "service": "api", **settings.get("route", {})}],
+                    **settings.get("document", {}),
+                }
+            )
+        )
+
+    async def connect(self) -> Connection:
+        """A client's connection to the listener."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._stack.callback(writer.close)
+        return Connection(reader, writer)
+
+    async def ask(self, request: bytes) -> Reply:
+        """One request on its own connection."""
+        client = await self.connect()
+        await client.send(request)
+        reply = await client.reply()
+        client.close()
+        return reply
+
+    @contextlib.asynccontextmanager
+    async def client(self) -> AsyncIterator[Connection]:
+        connection = await self.connect()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@dataclass
+class _Recorded(Connection):
+    scripted: ScriptedEndpoint
+
+    async def head(self) -> bytes:
+        data = await super().head()
+        self.scripted.received.append(data)
+        return data
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that has no event of its own; fails with `what` when it does not come."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for: that is what this is for
+            await asyncio.sleep(0.005)
+    assert condition(), what
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port

@@ -1,0 +1,118 @@
+"""Where a starting node gets its listening sockets: from the orphans of a killed supervisor, or new ones.
+
+    for each listener:  [taken from orphans, by address] + [opened, until every worker has one]
+
+An orphan that holds the address but does not hand it over is shared with (SO_REUSEPORT), since it is one of us.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from tidegate.node import census, handover, sockets
+from tidegate.node.plan import Address, NodePlan
+
+
+class Listening(msgspec.Struct):
+    """All listening sockets of a node."""
+
+    slots: dict[str, list[socket.socket]]
+    """By listener, one a slot."""
+    admin: socket.socket
+
+    def count(self) -> int:
+        return max((len(of_listener) for of_listener in self.slots.values()), default=0)
+
+    def close_listeners(self) -> None:
+        for of_listener in self.slots.values():
+            for listener in of_listener:
+                listener.close()
+
+    def descriptors(self) -> dict[str, list[int]]:
+        return {name: [listener.fileno() for listener in of_listener] for name, of_listener in self.slots.items()}
+
+
+class Orphan:
+    """A process that lost its supervisor. Held by a pidfd, so a signal cannot hit whoever has its pid later."""
+
+    def __init__(self, resident: census.Resident) -> None:
+        self.resident = resident
+        self.pidfd = os.pidfd_open(resident.pid)
+
+    def signal(self, number: signal.Signals) -> None:
+        try:
+            signal.pidfd_send_signal(self.pidfd, number)
+        except ProcessLookupError:
+            return  # it has just gone; the pidfd tells the selector so
+
+    def close(self) -> None:
+        os.close(self.pidfd)
+
+
+def find_orphans(data_dir: Path) -> list[Orphan]:
+    found = []
+    for resident in census.orphans(data_dir):
+        try:
+            orphan = Orphan(resident)
+        except ProcessLookupError:
+            continue
+        # Between reading its start time and opening it, the pid may have changed hands.
+        if census.start_time(resident.pid) == resident.started:
+            found.append(orphan)
+        else:
+            orphan.close()
+    return found
+
+
+def open_listening(plan: NodePlan, orphans: Sequence[Orphan], directory: handover.DataDirSockets) -> Listening:
+    """Raises `sockets.AddressUnavailable`; what was opened until then is closed."""
+    taken = [given for orphan in orphans for given in handover.ask(directory, orphan.resident.pid).values()]
+    left = _distinct(taken)
+    opened: list[socket.socket] = []
+    try:
+        slots = {}
+        for address in plan.listeners:
+            mine = _of_address(address, left)
+            mine += _open(address, max(1, plan.workers) - len(mine), is_shared=bool(mine or orphans), opened=opened)
+            slots[address.name] = mine
+        admin = _of_address(plan.admin, left) or _open(plan.admin, 1, is_shared=bool(orphans), opened=opened)
+    except sockets.AddressUnavailable:
+        for each in (*taken, *opened):
+            each.close()
+        raise
+    used = {id(each) for each in (*opened, *admin, *(each for mine in slots.values() for each in mine))}
+    for each in taken:
+        if id(each) not in used:
+            each.close()
+    return Listening(slots, admin[0])
+
+
+def _open(address: Address, count: int, *, is_shared: bool, opened: list[socket.socket]) -> list[socket.socket]:
+    mine: list[socket.socket] = []
+    if count > 0 and not is_shared:
+        sockets.check_free(address)
+    for _ in range(count):
+        mine.append(sockets.listen(address))
+        opened.append(mine[-1])
+    return mine
+
+
+def _distinct(taken: Iterable[socket.socket]) -> list[socket.socket]:
+    """Two orphans may hold the same socket while a slot moves between them."""
+    by_inode = {os.fstat(each.fileno()).st_ino: each for each in taken}
+    return list(by_inode.values())
+
+
+def _of_address(address: Address, taken: list[socket.socket]) -> list[socket.socket]:
+    """Those that listen on this address; by address, since a new configuration may name it otherwise."""
+    try:
+        where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4]
+    except OSError:
+        return []
+    return [each for each in taken if each.getsockname()[:2] == where[:2]]

@@ -1,0 +1,130 @@
+"""The main program of a worker: `python -P -m tidegate.node.worker_process ORDERS`.
+
+It wires the real things together: uvloop, the data plane, the access log, the stream to control, the lifeline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import random
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvloop
+
+from gateway.dataplane import DataPlane
+from gateway.messages import FromDataPlane, Publication, ToDataPlane, decode_to_data_plane, encode
+from tidegate.node.access_log import AccessLog, open_sink
+from tidegate.node.channel import StreamChannel
+from tidegate.node.disk import Disk
+from tidegate.node.handover import DataDirSockets, Held
+from tidegate.node.lifeline import Accept, Ready, Release, ToChild
+from tidegate.node.logs import Log, setup
+from tidegate.node.orphanhood import Lifeline
+from tidegate.node.plan import Orders, decode_orders
+from tidegate.node.tasks import Ending, Tasks
+from tidegate.node.wall import wall
+from tidegate.node.worker import ToControl, Worker
+
+GC_THRESHOLDS = (20_000, 20, 50)
+"""Young collections are rare enough not to show in latency; requests make few cycles."""
+
+
+async def run(orders: Orders, log: Log) -> int:
+    """Serve until SIGTERM; the exit code."""
+    loop = asyncio.get_running_loop()
+    plan = orders.plan
+    ending = Ending()
+    tasks = Tasks(log, on_fatal=lambda _: ending.end(1))
+    directory = DataDirSockets(Path(plan.data_dir))
+    disk = Disk(Path(plan.data_dir), log)
+    access_log = AccessLog(lambda: open_sink(plan.access_log), loop)
+    data_plane = DataPlane(
+        node_id=plan.node_id,
+        access_log=access_log.write,
+        rng=random.Random(),  # noqa: S311 - spreads load and numbers requests; no secret hangs on it
+        wall=wall,
+        workers=plan.workers,
+    )
+
+    async def connect() -> ToControl:
+        reader, writer = await asyncio.open_unix_connection(sock=directory.connect(orders.channel_name))
+        return StreamChannel[FromDataPlane, ToDataPlane](reader, writer, encode=encode, decode=decode_to_data_plane)
+
+    def from_disk() -> Publication | None:
+        # Only here, and not above: loading a configuration text takes a parser that a worker otherwise never needs.
+        from tidegate.node.startup import last_publication  # noqa: PLC0415
+
+        return last_publication(Path(plan.config_file), disk=disk, environ=os.environ, log=log)
+
+    def ready() -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        lifeline.tell(Ready())
+
+    worker = Worker(
+        slot=orders.slot,
+        data_plane=data_plane,
+        sockets={
+            name: [socket.socket(fileno=each) for each in descriptors] for name, descriptors in orders.sockets.items()
+        },
+        connect=connect,
+        from_disk=from_disk,
+        on_ready=ready,
+        on_second=lambda: look_after(access_log, log),
+        log=log,
+        tasks=tasks,
+    )
+
+    def obey(order: ToChild) -> None:
+        if isinstance(order, Accept):
+            tasks.start(f"accept slot {order.slot}", lambda: worker.accept(order.slot))
+        elif isinstance(order, Release):
+            tasks.start(f"release slot {order.slot}", lambda: worker.release(order.slot))
+
+    lifeline = Lifeline(
+        orders.lifeline,
+        directory=directory,
+        on_order=obey,
+        held=lambda: {Held(*where): descriptor for where, descriptor in worker.keep_only_own_slots().items()},
+        log=log,
+    )
+    loop.add_signal_handler(signal.SIGTERM, ending.end, 0)
+    worker.start()
+    code = await ending.wait()
+    loop.remove_signal_handler(signal.SIGTERM)
+    await worker.drain(plan.shutdown_grace_s if code == 0 else 0.0)
+    access_log.close()
+    await tasks.close()
+    lifeline.close()
+    return code
+
+
+def look_after(access_log: AccessLog, log: Log) -> None:
+    """Once a second: follow a rotated file, and say when lines were lost."""
+    try:
+        access_log.reopen_if_moved()
+    except OSError as error:
+        log.problem("the access log cannot be opened again, going on with the old file", error=str(error))
+    if dropped := access_log.take_dropped():
+        log.warning("access log lines were dropped: their reader is too slow or the disk is full", lines=dropped)
+
+
+def main() -> None:
+    # A terminal sends these to the whole group; only the supervisor acts on them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    orders = decode_orders(sys.argv[1])
+    log = setup("worker", node=orders.plan.node_id, slot=orders.slot)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, contextlib.suppress(KeyboardInterrupt):
+        sys.exit(runner.run(run(orders, log)))
+
+
+if __name__ == "__main__":
+    main()

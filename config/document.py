@@ -312,3 +312,12 @@ class _Expansion:
 
 def as_json(data: Data | Mapping[str, Data]) -> bytes:
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def child(data: Data, part: str | int) -> Data:
+    """What stands below a key or position; None where nothing does."""
+    if isinstance(data, dict) and isinstance(part, str):
+        return data.get(part)
+    if isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data):
+        return data[part]
+    return None

@@ -32,8 +32,8 @@ class Fault:
     """The key is the fault, not its value."""
 
 
-def problems(errors: Iterable[ErrorDetails], document: Document) -> Iterator[Problem]:
-    for fault in faults(errors, document):
+def problems(refused: Iterable[Fault], document: Document) -> Iterator[Problem]:
+    for fault in refused:
         place = document.key_place(fault.path) if fault.is_key else document.place(fault.path)
         yield problem(place, fault.path, fault.found, fault.expected)
 

@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from config.document import Data
+from config.document import Data, child
 from config.models import Config
 from config.models.model import Model
 from config.models.values import SecretReference
@@ -23,7 +23,7 @@ def types_at(path: KeyPath, data: Data) -> tuple[Any, ...]:
     current: tuple[Any, ...] = (Config,)
     for part in path:
         below = [found for one in current for found in _below(one, part)]
-        data = _child(data, part)
+        data = child(data, part)
         current = tuple(_fitting([alternative for one in below for alternative in _alternatives(one)], data))
     return current
 
@@ -105,11 +105,3 @@ def _fitting(found: list[Any], data: Data) -> list[Any]:
 def _kinds(model: Any) -> tuple[Any, ...]:
     info = model.model_fields.get("kind")
     return get_args(info.annotation) if info is not None and get_origin(info.annotation) is Literal else ()
-
-
-def _child(data: Data, part: str | int) -> Data:
-    if isinstance(data, dict) and isinstance(part, str):
-        return data.get(part)
-    if isinstance(data, list) and isinstance(part, int) and 0 <= part < len(data):
-        return data[part]
-    return None

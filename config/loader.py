@@ -8,19 +8,21 @@ remains without the broken values wherever that can be done without inventing fo
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from config import crosschecks, environment, faults, unbuilt
 from config import document as documents
-from config import faults
 from config.document import Data, Document
-from config.models import Config
-from config.problems import ConfigurationError, Place, Problem, in_order, problem
+from config.models import DEFAULT_LISTENER, Config
+from config.problems import ConfigurationError, KeyPath, Place, Problem, in_order, problem
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,15 @@ def load_text(
         if not problems:
             problems.append(_not_a_mapping(document))
         raise ConfigurationError(problems)
-    _fill_in(document.root, host_name or socket.gethostname())
-    config: Config | None = None
-    try:
-        config = _validated(document.root, file)
-    except ValidationError as error:
-        problems.extend(faults.problems(error.errors(include_url=False), document))
+    _fill_in_listeners(document.root)
+    problems.extend(environment.apply(document, environ))
+    _fill_in_node(document.root, host_name or socket.gethostname())
+    if refuse_unbuilt:
+        problems.extend(unbuilt.refusals(document))
+    folder = file.absolute().parent
+    config, ignoring = _validated(document, folder)
+    if config is not None:
+        problems.extend(crosschecks.check(config, document, folder=folder, environ=environ, ignoring=ignoring))
     if config is None or any(one.severity == "error" for one in problems):
         raise ConfigurationError(problems)
     return Loaded(config, text, file, in_order(problems), digest(config))
@@ -84,9 +89,34 @@ def digest(config: Config) -> str:
     return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
 
 
-def _validated(root: Data, file: Path) -> Config:
-    folder = str(file.absolute().parent)
-    return Config.model_validate_json(documents.as_json(root), context={"folder": folder})
+def _validated(document: Document, folder: Path) -> tuple[Config | None, list[KeyPath]]:
+    """The configuration, and which paths it had to leave out; their problems are added to the document's."""
+    try:
+        return _as_config(document.root, folder), []
+    except ValidationError as error:
+        refused = faults.faults(error.errors(include_url=False), document)
+    document.problems.extend(faults.problems(refused, document))
+    without = _pruned(document.root, [fault.path for fault in refused])
+    try:
+        return _as_config(without, folder), [fault.path for fault in refused]
+    except ValidationError:
+        return None, []
+
+
+def _as_config(root: Data, folder: Path) -> Config:
+    return Config.model_validate_json(documents.as_json(root), context={"folder": str(folder)})
+
+
+def _pruned(root: Data, paths: list[KeyPath]) -> Data:
+    """A copy without the refused values, so that the rest can be looked at too."""
+    pruned = copy.deepcopy(root)
+    for path in paths:
+        container: Any = pruned
+        for part in path[:-1]:
+            container = documents.child(container, part)
+        if path and isinstance(container, dict):
+            container.pop(path[-1], None)
+    return pruned
 
 
 def _not_a_mapping(document: Document) -> Problem:
@@ -94,16 +124,21 @@ def _not_a_mapping(document: Document) -> Problem:
     return problem(document.place(()), (), found, "a mapping with regions, services and routes")
 
 
-def _fill_in(root: dict[str, Data], host_name: str) -> None:
-    """What the file leaves to the host: its name, the only region, a listener for this machine alone."""
+def _fill_in_listeners(root: dict[str, Data]) -> None:
+    """Before the environment is asked, so that it may move the listener that a file without `listeners` gets."""
     if root.get("listeners") is None:
-        root["listeners"] = [{"name": "public", "bind": "127.0.0.1:8080"}]
-    node = root.setdefault("node", {})
+        root["listeners"] = [{"name": DEFAULT_LISTENER.name, "bind": str(DEFAULT_LISTENER.bind)}]
+
+
+def _fill_in_node(root: dict[str, Data], host_name: str) -> None:
+    """What the file leaves to the host: its name, the only region."""
+    node = root.get("node")
     if node is None:
         node = root["node"] = {}
     if not isinstance(node, dict):
         return
-    node.setdefault("id", host_name)
+    if node.get("id") is None:
+        node["id"] = host_name
     regions = root.get("regions")
-    if "region" not in node and isinstance(regions, list) and len(regions) == 1 and isinstance(regions[0], dict):
+    if node.get("region") is None and isinstance(regions, list) and len(regions) == 1 and isinstance(regions[0], dict):
         node["region"] = regions[0].get("id")

@@ -75,6 +75,18 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(once, key=lambda one: (one.line == 0, one.file, one.line, one.column, one.path)))
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem of the configuration as a whole, before it is looked up where its path stands in the file."""
+
+    path: KeyPath
+    found: str
+    expected: str
+    severity: Literal["error", "warning"] = "error"
+    is_key: bool = False
+    """The key is the fault, not its value."""
+
+
 class ConfigurationError(Exception):
     """The configuration cannot be used; `problems` are all its mistakes, warnings included."""
 

@@ -12,6 +12,8 @@ from config.units import Duration, Share, between
 
 ProbeProtocol = Literal["tcp", "http", "https", "udp", "grpc"]
 ProbeInterval = Annotated[Duration, between("10ms", "1d")]
+Jitter = Annotated[Share, between("0%", "50%")]
+"""More than half, and two probes may follow each other at once."""
 Threshold = Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -30,7 +32,7 @@ class HealthCheck(Model):
     """From one probe to the next."""
     timeout: ProbeInterval = 1.0
     """A probe that takes longer has failed."""
-    jitter: Share = 0.2
+    jitter: Jitter = 0.2
     """Share of the interval by which probes are spread."""
     healthy_threshold: Threshold = 2
     """Successes in a row that make a down endpoint up."""
@@ -59,7 +61,7 @@ class HealthCheckOverride(Model):
     grpc_service: Label | None = None
     interval: ProbeInterval | None = None
     timeout: ProbeInterval | None = None
-    jitter: Share | None = None
+    jitter: Jitter | None = None
     healthy_threshold: Threshold | None = None
     unhealthy_threshold: Threshold | None = None
     expected_status: Annotated[tuple[Statuses, ...], Field(min_length=1)] | None = None

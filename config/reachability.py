@@ -1,0 +1,105 @@
+"""Can every route be reached, and can it reach anything?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from config.core.residency import compile_policy
+from config.models import Config, Match, Route
+from config.problems import Finding
+from config.units import shown
+
+
+def check(config: Config) -> Iterator[Finding]:
+    yield from _hidden_routes(config.routes)
+    yield from _nowhere_to_go(config)
+    yield from _ways_around_residency(config.routes)
+
+
+def covers(earlier: Match, later: Match) -> bool:
+    """Whether every request that the later one matches is matched by the earlier one too."""
+    return (
+        _covers_all(earlier.listeners, later.listeners)
+        and _covers_all(earlier.methods, later.methods)
+        and _covers_hosts(earlier.hosts, later.hosts)
+        and _covers_path(earlier.path, later.path)
+        and _covers_values(_lower(earlier.headers), _lower(later.headers))
+        and _covers_values(earlier.query, later.query)
+    )
+
+
+def _hidden_routes(routes: Sequence[Route]) -> Iterator[Finding]:
+    for index, route in enumerate(routes):
+        for earlier in routes[:index]:
+            if covers(earlier.match, route.match):
+                found = f"the route {shown(route.id)}, which no request reaches: {shown(earlier.id)} before it hides it"
+                expected = f"it before {shown(earlier.id)}, or a narrower match there"
+                yield Finding(("routes", index), found, expected, "warning")
+                break
+
+
+def _nowhere_to_go(config: Config) -> Iterator[Finding]:
+    """A bound route whose service has endpoints only where its data may not be can only ever refuse."""
+    policy = compile_policy(config)
+    standing = {service.id: [endpoint.region for endpoint in service.endpoints] for service in config.services}
+    declared = [region.id for region in config.regions]
+    named = {rule.data_type for rule in config.residency.rules}
+    for index, route in enumerate(config.routes):
+        if not route.data_types or not named.issuperset(route.data_types):
+            continue
+        allowed = [
+            region
+            for region in declared
+            if all(
+                policy.may(one, source=region, destination=region, purpose="request", now=0.0).allowed
+                for one in route.data_types
+            )
+        ]
+        for service in route.services:
+            if service in standing and not set(allowed).intersection(standing[service]):
+                where = f"only {', '.join(allowed)} may hold" if allowed else "no region may hold"
+                found = f"the service {shown(service)}, which has no endpoint where the route's data may be"
+                expected = f"an endpoint in an allowed region: {where} {', '.join(route.data_types)}"
+                yield Finding(("routes", index, "service" if route.split is None else "split"), found, expected)
+
+
+def _ways_around_residency(routes: Sequence[Route]) -> Iterator[Finding]:
+    bound = {service: route.id for route in reversed(routes) if route.data_types for service in route.services}
+    for index, route in enumerate(routes):
+        if route.data_types:
+            continue
+        for service in route.services:
+            if service in bound:
+                found = (
+                    f"no data_types, although the route {shown(bound[service])} binds the same service {shown(service)}"
+                )
+                yield Finding(("routes", index), found, "data_types, or this traffic is bound to no region", "warning")
+
+
+def _covers_all(earlier: Sequence[str], later: Sequence[str]) -> bool:
+    return not earlier or (bool(later) and set(later) <= set(earlier))
+
+
+def _covers_hosts(earlier: Sequence[str], later: Sequence[str]) -> bool:
+    if not earlier:
+        return True
+    return bool(later) and all(any(_covers_host(wide, narrow) for wide in earlier) for narrow in later)
+
+
+def _covers_host(wide: str, narrow: str) -> bool:
+    if wide == narrow:
+        return True
+    return wide.startswith("*.") and narrow.removeprefix("*").endswith(wide[1:]) and len(narrow) >= len(wide)
+
+
+def _covers_path(earlier: str, later: str) -> bool:
+    """`/x/*` is everything that starts with `/x/`; `/x` alone is not below it."""
+    return earlier == later or (earlier.endswith("/*") and later.removesuffix("*").startswith(earlier[:-1]))
+
+
+def _covers_values(earlier: Mapping[str, str], later: Mapping[str, str]) -> bool:
+    return all(name in later and value in {"*", later[name]} for name, value in earlier.items())
+
+
+def _lower(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

@@ -1,0 +1,165 @@
+"""Options of the format whose feature this version does not have. Each is refused by name, never ignored.
+
+The table below is the whole truth: one line an option, with what to do instead. When a feature is built its line goes,
+and the option opens. `[]` stands for every position of a list, `*` for every key of a mapping. A value that asks for
+nothing (null, false, an empty list or mapping, `none`, a block with `enabled: false`) passes; so does a value named in
+its line because it says what happens anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from config.document import Data, Document
+from config.problems import KeyPath, Problem, problem
+from config.units import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """`path` is refused, except for the values in `built` and those that ask for nothing."""
+
+    path: str
+    built: tuple[Data, ...] = ()
+    instead: str = ""
+
+    def expected(self, path: KeyPath) -> str:
+        if self.instead:
+            return self.instead
+        if self.built:
+            return f"{' or '.join(_shown(value) for value in self.built)}; change or remove {path[-1]}"
+        return f"no {path[-1]}; remove it"
+
+
+UNBUILT = (
+    Unbuilt("secrets"),
+    Unbuilt("listeners[].tls"),
+    Unbuilt("listeners[].trusted_proxies"),
+    Unbuilt("listeners[].proxy_protocol"),
+    Unbuilt("listeners[].limits.max_streams"),
+    Unbuilt("listeners[].timeouts.tls_handshake"),
+    Unbuilt("listeners[].timeouts.tunnel_idle"),
+    Unbuilt("admin.tls"),
+    Unbuilt("peer"),
+    Unbuilt("stores.state", ({"kind": "embedded"},), "{kind: embedded}; change or remove state"),
+    Unbuilt("stores.data", ({"kind": "embedded"},), "{kind: embedded}; change or remove data"),
+    Unbuilt("stores.limits", ({"kind": "local"},), "{kind: local}; change or remove limits"),
+    Unbuilt("discovery.resolvers", ("system",)),
+    Unbuilt("discovery.min_ttl"),
+    Unbuilt("discovery.max_ttl"),
+    Unbuilt("geo.database", ("bundled",)),
+    Unbuilt("geo.country_header"),
+    Unbuilt("regions[].role", ("primary", "secondary")),
+    Unbuilt("regions[].capacity"),
+    Unbuilt("regions[].reach", ("direct",)),
+    Unbuilt("regions[].peers"),
+    Unbuilt("services[].endpoints[].dns", (), "address: host:port in place of dns and port"),
+    Unbuilt("services[].endpoints[].dns_srv", (), "address: host:port in place of dns_srv"),
+    Unbuilt("services[].endpoints[].health_check.protocol", ("http", "tcp")),
+    Unbuilt("services[].endpoints[].health_check.grpc_service"),
+    Unbuilt("services[].upstream_tls"),
+    Unbuilt("services[].load_balancing.algorithm", ("least_request", "round_robin")),
+    Unbuilt("services[].load_balancing.hash_on"),
+    Unbuilt("services[].load_balancing.slow_start", ("0s",)),
+    Unbuilt("services[].load_balancing.panic_threshold", ("0%",)),
+    Unbuilt("services[].load_balancing.overprovisioning"),
+    Unbuilt("services[].health_check.protocol", ("http", "tcp")),
+    Unbuilt("services[].health_check.grpc_service"),
+    Unbuilt("services[].outlier_detection"),
+    Unbuilt("services[].circuit_breaker"),
+    Unbuilt("services[].concurrency.max_pending"),
+    Unbuilt("services[].concurrency.max_requests"),
+    Unbuilt("services[].concurrency.adaptive"),
+    Unbuilt("services[].retries.per_try_timeout"),
+    Unbuilt("services[].retries.hedge_after"),
+    Unbuilt("services[].retries.buffer"),
+    Unbuilt("services[].sticky_session"),
+    Unbuilt("routes[].split", (), "service: with the id of one service, in place of split"),
+    Unbuilt("routes[].sticky_split"),
+    Unbuilt("routes[].redirect", (), "service: with the id of one service, in place of redirect"),
+    Unbuilt("routes[].region_routing.strategy", ("latency", "failover", "geo_proximity")),
+    Unbuilt("routes[].region_routing.weights"),
+    Unbuilt("routes[].region_routing.region_weights"),
+    Unbuilt("routes[].region_routing.rules"),
+    Unbuilt("routes[].region_routing.preference_header"),
+    Unbuilt("routes[].region_routing.failover", ("automatic",)),
+    Unbuilt("routes[].consistency"),
+    Unbuilt("routes[].consistency_wait"),
+    Unbuilt("routes[].access"),
+    Unbuilt("routes[].cors"),
+    Unbuilt("routes[].rate_limit"),
+    Unbuilt("routes[].tenant"),
+    Unbuilt("routes[].importance", ("interactive",)),
+    Unbuilt("routes[].mirror"),
+    Unbuilt("routes[].rewrite"),
+    Unbuilt("routes[].request_headers"),
+    Unbuilt("routes[].response_headers"),
+    Unbuilt("routes[].response_body"),
+    Unbuilt("routes[].limits"),
+    Unbuilt("routes[].compression"),
+    Unbuilt("routes[].buffer_request"),
+    Unbuilt("tenants"),
+    Unbuilt("overload"),
+    Unbuilt("residency.rules[].encryption"),
+    Unbuilt("residency.transfer_agreements"),
+    Unbuilt("residency.audit"),
+    Unbuilt("failover"),
+    Unbuilt("disaster_recovery"),
+    Unbuilt("election"),
+    Unbuilt("sync"),
+    Unbuilt("clients"),
+    Unbuilt("observability.metrics.granularity", ("detailed",)),
+    Unbuilt("observability.tracing"),
+)
+
+
+def refusals(document: Document, table: Sequence[Unbuilt] = UNBUILT) -> Iterator[Problem]:
+    """A problem for each option that is written and not built, at the place of its key."""
+    for entry in table:
+        for path, value in _found(document.root, _parts(entry.path), ()):
+            if not _asks_for_nothing(value) and value not in entry.built:
+                what = f"{path[-1]}: {_shown(value)}" if _is_single(value) and entry.built else path[-1]
+                found = f"{what}, which this version of Tidegate does not have yet"
+                yield problem(document.key_place(path), path, found, entry.expected(path))
+    yield from _builtin_services(document)
+
+
+def _builtin_services(document: Document) -> Iterator[Problem]:
+    """`builtin:data` is a destination, not an option; it opens with `sync`."""
+    for path, value in _found(document.root, ("routes", "[]", "service"), ()):
+        if value == "builtin:data":
+            found = "builtin:data, which this version of Tidegate does not have yet"
+            yield problem(document.place(path), path, found, "the id of one of `services`; remove the route")
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(path.replace("[]", ".[]").split("."))
+
+
+def _found(data: Data, parts: Sequence[str], path: KeyPath) -> Iterator[tuple[KeyPath, Data]]:
+    if not parts:
+        yield path, data
+    elif parts[0] == "[]":
+        if isinstance(data, list):
+            for index, item in enumerate(data):
+                yield from _found(item, parts[1:], (*path, index))
+    elif isinstance(data, dict) and parts[0] in data:
+        yield from _found(data[parts[0]], parts[1:], (*path, parts[0]))
+
+
+def _asks_for_nothing(value: Data) -> bool:
+    """null, false, none, the empty, what is switched off, and blocks of nothing else."""
+    if isinstance(value, dict):
+        return value.get("enabled") is False or all(_asks_for_nothing(one) for one in value.values())
+    if isinstance(value, list):
+        return not value
+    return value is None or value is False or value == "none"
+
+
+def _is_single(value: Data) -> bool:
+    return not isinstance(value, dict | list)
+
+
+def _shown(value: Data) -> str:
+    return value if isinstance(value, str) else shown(value)

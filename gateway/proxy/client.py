@@ -310,13 +310,8 @@ class ClientConnection(asyncio.Protocol):
         exchange.on_request_body(data, ended=ended)
 
     def _refuse_body(self, status: int, reason: str, detail: str, proxy_status: str) -> None:
-        self._stop_body()
         if self._exchange is not None:
             self._exchange.refuse(Answer(status, reason, detail, proxy_status))
-
-    def _stop_body(self) -> None:
-        self._body_left = 0
-        self._body_reader = None
 
     def pause_body(self) -> None:
         """Upstream is slower than the client, or not there yet."""
@@ -354,8 +349,9 @@ class ClientConnection(asyncio.Protocol):
     ) -> None:
         """The exchange has ended: count it, write `answer` if it is one of ours, and go on or close."""
         self._exchange = None
-        unread = self._is_reading_body()
-        self._stop_body()
+        unread = not exchange.has_whole_request
+        self._body_left = 0
+        self._body_reader = None
         head = exchange.head
         if answer is not None:
             self._write_answer(head, answer, exchange.request_id, close=unread)

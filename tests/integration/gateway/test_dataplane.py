@@ -1,0 +1,190 @@
+"""Publications, trials, drains and reports of a real data plane."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.errors import PublicationRefused
+from gateway.messages import EndpointState, Publication
+from tests.harness.dataplane import Bench, Connection, always_ok, until
+
+GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+async def test_before_the_first_publication_it_says_that_it_is_starting() -> None:
+    async with Bench() as bench:
+        await bench.endpoint()
+        await bench.publish()
+        bench.plane.snapshot = None
+        reply = await bench.ask(GET)
+        assert (reply.status, reply.problem["reason"]) == (503, "starting")
+
+
+async def test_a_down_verdict_moves_traffic_and_an_up_one_brings_it_back() -> None:
+    async with Bench(service={"load_balancing": {"algorithm": "round_robin"}}) as bench:
+        first, second = await bench.endpoint(), await bench.endpoint()
+        await bench.publish()
+        name = f"api/eu/127.0.0.1:{first.port}"
+        bench.states[name] = EndpointState("down", "connection refused")
+        await bench.publish()
+        for _ in range(6):
+            await bench.ask(GET)
+        assert (len(first.received), len(second.received)) == (0, 6)
+        bench.states[name] = EndpointState("up", "http 200")
+        await bench.publish()
+        for _ in range(6):
+            await bench.ask(GET)
+        assert (len(first.received), len(second.received)) == (3, 9)
+
+
+async def test_a_publication_without_its_configuration_is_refused_and_the_old_one_stays() -> None:
+    async with Bench() as bench:
+        await bench.endpoint()
+        await bench.publish()
+        version = bench.plane.version
+        with pytest.raises(PublicationRefused):
+            bench.plane.publish(Publication(version=9, config_digest="unknown"))
+        with pytest.raises(PublicationRefused):
+            bench.plane.publish(Publication(version=9, config_digest="broken", config='{"version": 1}'))
+        assert bench.plane.version == version
+        assert (await bench.ask(GET)).status == 200
+
+
+async def test_a_request_in_flight_notices_no_reload() -> None:
+    go = asyncio.Event()
+
+    async def later(connection: Connection) -> None:
+        await connection.head()
+        await go.wait()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async with Bench() as bench:
+        endpoint = await bench.endpoint(later)
+        await bench.publish()
+        async with bench.client() as client:
+            await client.send(GET)
+            await until(lambda: bool(endpoint.received), "the request is in flight")
+            bench._endpoints.clear()
+            await bench.endpoint(always_ok)
+            await bench.publish()
+            go.set()
+            assert (await client.reply()).body == b"ok"
+
+
+async def test_what_is_learnt_survives_a_reload_that_changes_nothing() -> None:
+    async with Bench() as bench:
+        endpoint = await bench.endpoint()
+        await bench.publish()
+        async with bench.client() as client:
+            for _ in range(2):
+                await client.send(GET)
+                await client.reply()
+                await bench.publish()
+        assert endpoint.connections == 1, "the pooled connection is still used"
+        assert bench.plane.book.load(f"api/eu/127.0.0.1:{endpoint.port}").attempts == 2
+
+
+async def test_an_endpoint_that_is_removed_is_forgotten() -> None:
+    async with Bench() as bench:
+        await bench.endpoint()
+        await bench.publish()
+        await bench.ask(GET)
+        bench._endpoints.clear()
+        await bench.endpoint()
+        await bench.publish()
+        assert len(bench.plane.book.loads) == 0
+
+
+async def test_a_down_verdict_that_nobody_confirms_is_tried_and_given_up() -> None:
+    async with Bench(service={"health_check": {"interval": "250ms", "timeout": "100ms"}}) as bench:
+        endpoint = await bench.endpoint()
+        bench.states[f"api/eu/127.0.0.1:{endpoint.port}"] = EndpointState("down", "connection refused")
+        await bench.publish()
+        assert (await bench.ask(GET)).status == 503
+        snapshot = bench.plane.snapshot
+        await until(lambda: bench.plane.snapshot is not snapshot, "the verdict has gone stale")
+        while (await bench.ask(GET)).status == 503:
+            await asyncio.sleep(0.05)
+        for _ in range(5):
+            assert (await bench.ask(GET)).status == 200, "the trial passed: it serves again"
+
+
+async def test_a_drain_finishes_what_is_in_flight_and_takes_nothing_new() -> None:
+    go = asyncio.Event()
+
+    async def later(connection: Connection) -> None:
+        await connection.head()
+        await go.wait()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async with Bench() as bench:
+        endpoint = await bench.endpoint(later)
+        await bench.publish()
+        busy, idle = await bench.connect(), await bench.connect()
+        await busy.send(GET)
+        await until(lambda: bool(endpoint.received), "the request is in flight")
+        async with asyncio.TaskGroup() as group:
+            draining = group.create_task(bench.plane.drain(10.0))
+            await until(lambda: bench.plane.is_draining, "the drain has begun")
+            assert await idle.rest() == b""
+            go.set()
+            reply = await busy.reply()
+            assert (reply.status, reply.field(b"connection")) == (200, b"close")
+        assert draining.result() == 0
+        with pytest.raises(ConnectionError):
+            await bench.connect()
+
+
+async def test_a_drain_cuts_what_does_not_end_and_says_how_much() -> None:
+    async def never(connection: Connection) -> None:
+        await connection.head()
+        await connection.rest()
+
+    async with Bench() as bench:
+        endpoint = await bench.endpoint(never)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(GET)
+        await until(lambda: bool(endpoint.received), "the request is in flight")
+        assert await bench.plane.drain(0.2) == 1
+
+
+async def test_a_report_has_what_happened_since_the_last_one() -> None:
+    async with Bench() as bench:
+        endpoint = await bench.endpoint()
+        await bench.publish()
+        for _ in range(3):
+            await bench.ask(GET)
+        await bench.ask(b"FROB / HTTP/1.1\r\nHost: h\r\n\r\n")
+        report = bench.plane.report()
+        counted = {(count.route, count.region, count.status, count.reason): count for count in report.routes}
+        plain = counted["all", "eu", 200, ""]
+        assert (plain.count, sum(plain.buckets)) == (3, 3)
+        assert counted["", "", 501, "method_unknown"].count == 1
+        assert [(count.endpoint, count.attempts) for count in report.endpoints] == [
+            (f"api/eu/127.0.0.1:{endpoint.port}", 3)
+        ]
+        again = bench.plane.report()
+        assert (again.routes, again.endpoints) == ([], [])
+
+
+async def test_no_more_connections_go_to_a_service_than_it_may_have() -> None:
+    go = asyncio.Event()
+
+    async def later(connection: Connection) -> None:
+        await connection.head()
+        await go.wait()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async with Bench(service={"concurrency": {"max_connections": 1}}) as bench:
+        endpoint = await bench.endpoint(later)
+        await bench.publish()
+        async with bench.client() as client:
+            await client.send(GET)
+            await until(lambda: bool(endpoint.received), "the only connection is in use")
+            reply = await bench.ask(GET)
+            assert (reply.status, reply.problem["reason"]) == (503, "upstream_connection_limit")
+            go.set()
+            assert (await client.reply()).status == 200

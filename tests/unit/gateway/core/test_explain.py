@@ -1,0 +1,116 @@
+"""An explanation is what the deciding functions saw."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.book import EndpointBook
+from gateway.core.decision import Forward, decide, next_endpoint
+from gateway.core.explain import explain, passed_over
+from gateway.core.snapshot import RoutingSnapshot
+from gateway.errors import RequestRefused
+from tests.harness.routing import head, routed, snapshot
+
+
+def told(view: RoutingSnapshot, url: str = "http://h/", country: str | None = "US", **changes: Any) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"method": "GET", "headers": [], "client_ip": "8.8.8.8"}
+    return explain(view, url=url, country=lambda _: country, **{**arguments, **changes})
+
+
+def test_it_has_the_shape_that_outside_programs_rely_on() -> None:
+    explanation = told(snapshot())
+    assert {"route", "skipped", "candidates", "policies", "decision"} <= set(explanation)
+    assert all(set(entry) == {"region", "endpoint", "score", "chosen", "reason"} for entry in explanation["candidates"])
+    assert all(set(entry) == {"name", "outcome", "reason"} for entry in explanation["policies"])
+    assert {"region", "endpoint", "status", "reason"} <= set(explanation["decision"])
+    msgspec.json.encode(explanation)
+
+
+def test_every_route_before_the_matched_one_says_why_it_was_skipped() -> None:
+    view = snapshot(
+        routed("/x", id="path"),
+        routed(id="host", match={"hosts": ["other"]}),
+        routed(id="method", match={"methods": ["PUT"]}),
+        routed(id="header", match={"headers": {"X-A": "1"}}),
+        routed(id="taken"),
+        routed(id="later"),
+    )
+    explanation = told(view)
+    assert explanation["route"] == "taken"
+    assert explanation["skipped"] == [
+        {"route": "path", "reason": "path does not match"},
+        {"route": "host", "reason": "host does not match"},
+        {"route": "method", "reason": "method does not match"},
+        {"route": "header", "reason": "header x-a does not match"},
+    ]
+
+
+def test_every_endpoint_and_excluded_region_is_a_candidate_with_its_reason() -> None:
+    view = snapshot(routed(data_types=["profile"]), down=("eu-1",))
+    candidates = {(entry["region"], entry["endpoint"]): entry["reason"] for entry in told(view)["candidates"]}
+    assert candidates == {
+        ("eu", "api/eu/eu-1:80"): "probe_down: connection refused",
+        ("eu", "api/eu/eu-2:80"): "chosen: failover_order",
+        ("us", None): "residency_region (rule profile)",
+        ("ap", None): "residency_region (rule profile)",
+    }
+
+
+def test_a_dead_region_set_is_explained_as_it_would_be_answered() -> None:
+    explanation = told(snapshot(routed(data_types=["profile"]), down=("eu",)))
+    assert explanation["decision"]["status"] == 503
+    assert explanation["decision"]["rule"] == "profile"
+    assert not any(entry["chosen"] for entry in explanation["candidates"])
+
+
+def test_distances_are_told_in_the_clients_terms() -> None:
+    explanation = told(snapshot(routed(strategy="geo_proximity")), country="IN")
+    assert explanation["decision"]["region"] == "ap"
+    assert explanation["decision"]["reason"] == "nearest"
+    assert explanation["client"] == {"ip": "8.8.8.8", "country": "IN"}
+
+
+def test_a_request_that_no_route_takes_is_explained_too() -> None:
+    explanation = told(snapshot(routed("/x")))
+    assert (explanation["route"], explanation["decision"]["status"]) == (None, 404)
+    assert explanation["skipped"][0]["route"] == "r"
+
+
+def test_a_request_that_would_be_refused_is_refused() -> None:
+    with pytest.raises(RequestRefused):
+        told(snapshot(), url="http://h/%00")
+
+
+def test_an_offline_explanation_says_what_it_assumes() -> None:
+    assert "assumed" in told(snapshot(), assumed_healthy=True)
+
+
+hosts = [f"{region}-{number}" for region in ("eu", "us", "ap") for number in (1, 2)]
+
+
+@given(
+    down=st.sets(st.sampled_from(hosts)),
+    strategy=st.sampled_from(["failover", "latency", "geo_proximity"]),
+    country=st.sampled_from([None, "US", "IN"]),
+    bound=st.booleans(),
+)
+def test_the_explanation_agrees_with_the_deed(
+    down: set[str], strategy: str, country: str | None, *, bound: bool
+) -> None:
+    view = snapshot(routed(strategy=strategy, data_types=["profile"] if bound else []), down=tuple(down))
+    outcome = decide(view, head(), "public", lambda: country)
+    assert isinstance(outcome, Forward)
+    endpoint = next_endpoint(view, outcome, EndpointBook(), tried=(), rng=random.Random(0), now=0.0)
+    explanation = told(view, country=country)
+    assert explanation["decision"]["endpoint"] == (endpoint.id if endpoint else None)
+    assert [entry["endpoint"] for entry in explanation["candidates"] if entry["chosen"]] == (
+        [endpoint.id] if endpoint else []
+    )
+    if endpoint is None:
+        assert {region for region, _, _ in passed_over(view, outcome)} == {"eu", "us", "ap"}

@@ -20,7 +20,7 @@ from tidegate.demo.cluster import Arrival, Cluster
 from tidegate.demo.processes import is_gone
 from tidegate.demo.promises import Promise
 from tidegate.demo.setting import HEALTH_BOUND_S, MARGIN_S, PROFILE_HOME, PROFILE_TYPE
-from tidegate.demo.traffic import ANSWER_TIMEOUT_S, Answer, Traffic
+from tidegate.demo.traffic import ANSWER_TIMEOUT_S, RATE_PER_REGION, Answer, Traffic
 from tidegate.demo.waiting import LOOK_EVERY_S, NotInTimeError, until
 from tidegate.demo.watch import Watch
 
@@ -32,6 +32,8 @@ ENOUGH = 20
 """Requests of each region's clients to show an effect by."""
 ENOUGH_BOUND = 6
 """The same for the bound route, which is asked less often."""
+CROWD_RATE = 5 * RATE_PER_REGION
+"""Requests a second of the clients whose node loses processes: so many that a dying process holds some."""
 HOME = {region: region for region in ("eu-west", "us-east", "ap-south")}
 
 
@@ -288,7 +290,16 @@ async def residency_holds(stage: Stage) -> Outcome:
 
 async def processes_die(stage: Stage) -> Outcome:
     region = "us-east"
+    stage.traffic.hasten(region, CROWD_RATE)
+    try:
+        return await _processes_die(stage, region)
+    finally:
+        stage.traffic.hasten(region, RATE_PER_REGION)
+
+
+async def _processes_die(stage: Stage, region: str) -> Outcome:
     began = stage.clock()
+    await stage.watch_traffic(ENOUGH, since=began)
     worker_gone, worker_back = await _replaced(stage, region, "worker 0")
     await stage.watch_traffic(ENOUGH, since=worker_gone)
     with_worker = [answer for answer in await stage.answers(since=began) if answer.region == region]

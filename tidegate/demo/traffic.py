@@ -116,7 +116,7 @@ class Traffic:
         """`gateways`: the URL of its node for each region."""
         self._gateways = dict(gateways)
         self._rng = rng
-        self._rate = rate
+        self._rates = dict.fromkeys(gateways, rate)
         self._clock = clock
         self._numbers = itertools.count(1)
         self._answers: list[Answer] = []
@@ -134,6 +134,10 @@ class Traffic:
         """The requests that began in this span and have ended, in the order they ended."""
         return tuple(_reversed_since(self._answers, since, until))[::-1]
 
+    def hasten(self, region: str, rate: float) -> None:
+        """From its next request on, the clients of this region ask so many times a second."""
+        self._rates[region] = rate
+
     def is_settled(self, *, until: float) -> bool:
         """Whether all requests that began before that time have ended."""
         return not any(began < until for began in self._in_flight.values())
@@ -147,7 +151,7 @@ class Traffic:
                 group.create_task(self._ask_on_time(session, region), name=f"clients in {region}")
 
     async def _ask_on_time(self, session: aiohttp.ClientSession, region: str) -> None:
-        due = self._clock() + self._rng.random() / self._rate  # regions do not ask in step
+        due = self._clock() + self._rng.random() / self._rates[region]  # regions do not ask in step
         async with asyncio.TaskGroup() as group:
             while True:
                 await asyncio.sleep(max(0.0, due - self._clock()))
@@ -157,7 +161,7 @@ class Traffic:
                     group.create_task(self._ask(session, region, errand, path), name=path)
                 else:
                     self.held_back += 1
-                due += 1 / self._rate
+                due += 1 / self._rates[region]
 
     async def _ask(self, session: aiohttp.ClientSession, region: str, errand: Errand, path: str) -> None:
         began = self._clock()

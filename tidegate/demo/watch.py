@@ -46,7 +46,7 @@ class NodeView:
     rtts: Mapping[str, float] = field(default_factory=dict)
     """Round trips to the regions, in seconds."""
     processes: Mapping[str, int] = field(default_factory=dict)
-    """Process ids by what they are: `control`, `worker 0`, `worker 1`."""
+    """Ids of the processes that are ready, by what they are: `control`, `worker 0`, `worker 1`."""
 
     def health(self, endpoint: str) -> str:
         verdict = self.endpoints.get(endpoint)
@@ -121,16 +121,19 @@ def changes(before: NodeView, after: NodeView, names: Mapping[str, str]) -> Iter
         old = before.regions.get(region)
         if old is not None and old.health not in (verdict.health, "untested"):
             yield f"region {region} is {verdict.health}: {verdict.reason}", verdict.health != "up"
-    for process, pid in after.processes.items():
-        if before.processes.get(process, pid) != pid:
-            yield f"{process} was replaced: process {before.processes[process]} by {pid}", False
+    if before.processes:
+        for process in before.processes.keys() - after.processes.keys():
+            yield f"{process} is gone", True
+        for process, pid in after.processes.items():
+            if before.processes.get(process) != pid:
+                yield f"{process} is replaced, by process {pid}", False
 
 
 def node_view(node_id: str, status: Mapping[str, Any]) -> NodeView:
     """Read the answer of GET /v1/status."""
     processes = {}
     for child in status["processes"]["children"]:
-        if child["pid"] is not None:
+        if child["pid"] is not None and child["ready"]:
             processes["control" if child["role"] == "control" else f"{child['role']} {child['slot']}"] = child["pid"]
     return NodeView(
         id=node_id,

@@ -117,3 +117,13 @@ def test_an_answer_that_is_no_json_object_tells_nothing(body: bytes) -> None:
 def test_a_fact_that_is_no_text_is_none() -> None:
     assert text({"rule": 1}, "rule") is None
     assert text({"rule": "profile"}, "rule") == "profile"
+
+
+async def test_the_clients_of_one_region_can_be_hastened() -> None:
+    async with served(application(region="eu-west", name="eu-west-1", log=RequestLog(None))) as url:
+        traffic = Traffic({"eu-west": url, "us-east": url}, rng=random.Random(1), rate=20.0)
+        traffic.hasten("us-east", 200.0)
+        async with running(traffic):
+            await until(lambda: len(traffic.answers()) >= 100, within_s=20, what="100 answers")
+    hasty = sum(answer.region == "us-east" for answer in traffic.answers())
+    assert hasty > len(traffic.answers()) * 0.7

@@ -65,8 +65,8 @@ def test_an_endpoint_is_named_as_everywhere_in_tidegate(planned: Plan) -> None:
 
 def test_the_health_bound_is_the_products_formula_with_the_files_settings(planned: Plan) -> None:
     written = yaml.safe_load(configuration(planned))["services"][0]["health_check"]
-    assert (written["interval"], written["timeout"], written["jitter"]) == ("500ms", "700ms", "20%")
-    assert pytest.approx(2 * 0.5 * 1.2 + 0.7 + 0.1) == HEALTH_BOUND_S
+    assert (written["interval"], written["timeout"], written["jitter"]) == ("500ms", "490ms", "20%")
+    assert pytest.approx(2 * 0.5 * 1.2 + 0.49 + 0.1) == HEALTH_BOUND_S
 
 
 def test_the_failover_order_is_the_priority_in_the_file(planned: Plan) -> None:

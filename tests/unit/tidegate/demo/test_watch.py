@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tidegate.demo.setting import PORTS_NEEDED, plan
-from tidegate.demo.watch import NodeView, Verdict, Watch, changes
+from tidegate.demo.watch import NodeView, Verdict, Watch, changes, node_view
 
 PLAN = plan(range(20_000, 20_000 + PORTS_NEEDED), directory=Path("/somewhere"))
 ENDPOINT = PLAN.backend("eu-west-1").endpoint
@@ -58,8 +58,31 @@ def test_a_node_that_stops_answering_and_one_that_answers_again_are_news() -> No
 
 def test_a_replaced_process_is_news() -> None:
     replaced = replace(WELL, processes={"control": 10, "worker 0": 22})
-    assert news(WELL, replaced) == [("worker 0 was replaced: process 11 by 22", False)]
-    assert news(replace(WELL, processes={"control": 10}), replaced) == []
+    assert news(WELL, replaced) == [("worker 0 is replaced, by process 22", False)]
+
+
+def test_a_process_that_is_gone_and_its_replacement_are_both_news() -> None:
+    gone = replace(WELL, processes={"control": 10})
+    assert news(WELL, gone) == [("worker 0 is gone", True)]
+    assert news(gone, WELL) == [("worker 0 is replaced, by process 11", False)]
+
+
+def test_a_status_is_read_into_a_view() -> None:
+    status = {
+        "version": 3,
+        "region_rtts": {"eu-west": 0.001},
+        "endpoints": [{"endpoint": ENDPOINT, "health": "up", "reason": "http 200", "since": 100.0, "attempts": 7}],
+        "regions": [{"region": "eu-west", "health": "up", "reason": "2 of 2", "since": 100.0}],
+        "processes": {
+            "children": [
+                {"role": "control", "slot": -1, "pid": 10, "ready": True},
+                {"role": "worker", "slot": 0, "pid": 11, "ready": True},
+                {"role": "worker", "slot": 1, "pid": 12, "ready": False},
+                {"role": "worker", "slot": 2, "pid": None, "ready": False},
+            ]
+        },
+    }
+    assert node_view("gw-eu-west", status) == replace(WELL, rtts={"eu-west": 0.001})
 
 
 def test_everyone_says_it_only_when_every_node_is_reachable_and_agrees() -> None:

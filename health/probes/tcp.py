@@ -137,9 +137,7 @@ class TcpAttempt:
         sock = self._open_socket()
         self._loop.remove_writer(sock)
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code == 0 and sock.getsockname() == sock.getpeername():
-            # With nobody listening on a port of the local range, a socket can be given that very port and, by a
-            # simultaneous open, meet itself (RFC 9293, 3.5). Nobody else is there.
+        if code == 0 and is_its_own_peer(sock):
             code = errno.ECONNREFUSED
         if code == 0:
             self._connected(sock)
@@ -214,3 +212,9 @@ class TcpAttempt:
             self._loop.remove_reader(self._socket)
             self._socket.close()
             self._socket = None
+
+
+def is_its_own_peer(sock: socket.socket) -> bool:
+    """With nobody listening on a port of the local range, a socket can be given that very port and, by a simultaneous
+    open (RFC 9293, 3.5), meet itself. Nobody else is there."""
+    return bool(sock.getsockname() == sock.getpeername())

@@ -132,6 +132,8 @@ class Publisher:
         elif hello.version is not None and hello.version >= self.version:
             # It comes from an earlier control process, whose last versions this one has not seen on the disk.
             self.version = hello.version + 1
+            if self._current is not None:
+                self._on_published(self.version, self._current)
             self._wake_all()
         self.sessions[hello.slot] = session
         here = (hello.slot, hello.pid)

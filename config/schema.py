@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
+from config import models
 from config.models import Config
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,33 +23,36 @@ def json_schema() -> dict[str, Any]:
     """The schema as plain data; no `$id`, because it stands nowhere."""
     schema = Config.model_json_schema(by_alias=True, mode="validation")
     definitions = schema.pop("$defs")
-    definitions = {name: _optional_where_filled_in(name, one) for name, one in definitions.items()}
-    whole = {
-        "$schema": DIALECT,
-        "title": "Tidegate configuration",
-        **{key: value for key, value in _optional_where_filled_in("Config", schema).items() if key != "title"},
-        "$defs": definitions,
+    whole: dict[str, Any] = _tidied({**_block(Config, schema), "$defs": {}})
+    blocks = {name: _block(getattr(models, name), one) for name, one in definitions.items()}
+    whole["$defs"] = {name: _tidied(block) for name, block in blocks.items()}
+    return {"$schema": DIALECT, "title": "Tidegate configuration", **whole}
+
+
+def _block(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, Any]:
+    """One model's schema, with defaults as the file would have them and nothing required that is filled in."""
+    defaults = model.model_construct().model_dump(mode="json", warnings=False)
+    properties = {
+        key: {**one, "default": defaults[key]} if "default" in one else one for key, one in schema["properties"].items()
     }
-    tidied: dict[str, Any] = _without_generated_titles(whole)
-    tidied["title"] = "Tidegate configuration"
-    return tidied
+    required = [key for key in schema.get("required", []) if key not in _FILLED_IN.get(model.__name__, set())]
+    return {**schema, "properties": properties, "required": required}
 
 
-def _optional_where_filled_in(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    filled_in = _FILLED_IN.get(name, set())
-    required = [key for key in schema.get("required", []) if key not in filled_in]
-    rest = {key: value for key, value in schema.items() if key != "required"}
-    return {**rest, "required": required} if required else rest
+def _tidied(schema: Any, *, is_names: bool = False) -> Any:
+    """Without pydantic's titles, which repeat the keys (`is_names`: keys are names here, not words of the dialect).
 
-
-def _without_generated_titles(schema: Any, *, is_names: bool = False) -> Any:
-    """Pydantic repeats every key as a title; a key called `title` would stay (`is_names`: keys are names, not words)."""
-    if isinstance(schema, dict):
-        return {
-            key: _without_generated_titles(value, is_names=not is_names and key in {"properties", "$defs"})
-            for key, value in schema.items()
-            if is_names or key != "title" or not isinstance(value, str)
-        }
+    A mapping whose keys have a pattern takes no others.
+    """
     if isinstance(schema, list):
-        return [_without_generated_titles(item) for item in schema]
-    return schema
+        return [_tidied(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    tidied = {
+        key: value if key in {"default", "examples"} else _tidied(value, is_names=not is_names and key == "properties")
+        for key, value in schema.items()
+        if is_names or key != "title"
+    }
+    if not is_names and "patternProperties" in tidied:
+        tidied["additionalProperties"] = False
+    return tidied

@@ -25,21 +25,28 @@ class Countries(Model):
     allow: tuple[Country, ...] = ()
     """Only these, when any are given."""
     deny: tuple[Country, ...] = ()
+    """Never these."""
     unknown: Literal["allow", "deny"] = "allow"
     """For addresses whose country is not known."""
 
 
 class NoAuthentication(Model):
+    """Nobody has to say who they are."""
+
     kind: Literal["none"] = "none"
 
 
 class BasicAuthentication(Model):
+    """User name and password."""
+
     kind: Literal["basic"]
     users: Secret
     """Reference to the file of users and password hashes."""
 
 
 class ApiKeyAuthentication(Model):
+    """A key in a header."""
+
     kind: Literal["api_key"]
     keys: Secret
     """Reference to the file of keys."""
@@ -48,12 +55,17 @@ class ApiKeyAuthentication(Model):
 
 
 class JwtAuthentication(Model):
+    """A signed token (RFC 7519)."""
+
     kind: Literal["jwt"]
     jwks: Url
     """Where the issuer publishes its keys."""
     algorithms: Annotated[tuple[JwtAlgorithm, ...], Field(min_length=1)] = ("RS256", "ES256")
+    """Signatures that are taken."""
     issuer: Label
+    """Who must have issued the token."""
     audience: Label
+    """Whom the token must be for."""
     leeway: Annotated[Duration, between("0s", "10m")] = 30.0
     """How far the issuer's clock may be off."""
     claims_to_headers: Mapping[ClaimName, HeaderName] = {}
@@ -61,15 +73,22 @@ class JwtAuthentication(Model):
 
 
 class OauthIntrospection(Model):
+    """A token that its issuer is asked about (RFC 7662)."""
+
     kind: Literal["oauth_introspection"]
     url: Url
+    """Where to ask."""
     client_id: Label
+    """Who asks."""
     client_secret: Secret
+    """Reference to the asker's secret, env:NAME or file:path."""
     cache: Annotated[Duration, between("0s", "1h")] = 30.0
     """How long an answer is believed."""
 
 
 class ClientCertificateAuthentication(Model):
+    """A certificate, checked by the listener's `client_ca`."""
+
     kind: Literal["client_certificate"]
 
 
@@ -85,9 +104,12 @@ Authentication = Annotated[
 
 
 class Access(Model):
+    """Who may use the route; everybody by default."""
+
     allow: tuple[Network, ...] = ()
     """Only these networks, when any are given."""
     deny: tuple[Network, ...] = ()
+    """Never these networks."""
     countries: Countries = Countries()
     authentication: Authentication = NoAuthentication()
     permissions: Mapping[Slug, tuple[Literal["read", "write"], ...]] | None = None

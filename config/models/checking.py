@@ -18,6 +18,8 @@ Threshold = Annotated[int, Field(ge=1, le=1000)]
 
 
 class HealthCheck(Model):
+    """How endpoints are asked whether they are well."""
+
     protocol: ProbeProtocol = "tcp"
     """tcp: a connection is enough; http: a request must be answered with an expected status."""
     port: Port | None = None
@@ -55,14 +57,26 @@ class HealthCheckOverride(Model):
     """What one endpoint does differently from its service; the rest stays the service's."""
 
     protocol: ProbeProtocol | None = None
+    """In place of the service's."""
     port: Port | None = None
+    """In place of the service's."""
     path: PathAndQuery | None = None
+    """In place of the service's."""
     host: Host | None = None
+    """In place of the service's."""
     grpc_service: Label | None = None
+    """In place of the service's."""
     interval: ProbeInterval | None = None
+    """In place of the service's."""
     timeout: ProbeInterval | None = None
+    """In place of the service's."""
     jitter: Jitter | None = None
+    """In place of the service's."""
     healthy_threshold: Threshold | None = None
+    """In place of the service's."""
     unhealthy_threshold: Threshold | None = None
+    """In place of the service's."""
     expected_status: Annotated[tuple[Statuses, ...], Field(min_length=1)] | None = None
+    """In place of the service's."""
     expected_body: Label | None = None
+    """In place of the service's."""

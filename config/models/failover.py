@@ -12,9 +12,12 @@ from config.units import Duration, Refused, between, shown
 
 
 class Quorum(Model):
+    """Whose votes say that a region is down."""
+
     kind: Literal["majority", "witness"] = "majority"
     """Votes, one a region, that a region is down."""
     witness: Origin | None = None
+    """URL of the witness."""
 
     @model_validator(mode="after")
     def _witness_is_named(self) -> Self:
@@ -24,33 +27,49 @@ class Quorum(Model):
 
 
 class Detection(Model):
+    """How a region that is down is noticed."""
+
     interval: Annotated[Duration, between("100ms", "10m")] = 1.0
+    """From one sign of life to the next."""
     timeout: Annotated[Duration, between("100ms", "1h")] = 5.0
     """A region unheard of for this long is voted down."""
 
 
 class FailoverBackoff(Model):
+    """Waiting between attempts."""
+
     initial: Annotated[Duration, between("10ms", "1h")] = 1.0
+    """After the first attempt."""
     max: Annotated[Duration, between("10ms", "1d")] = 60.0
+    """At most."""
     factor: Annotated[float, Field(ge=1, le=100)] = 2.0
+    """Growth from attempt to attempt."""
 
 
 class Tsig(Model):
     """The key that signs DNS updates (RFC 8945)."""
 
     name: Label
+    """Name of the key."""
     algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
+    """How it signs."""
     secret: Secret
+    """Reference to the key, env:NAME or file:path."""
 
 
 class FailoverDns(Model):
     """A DNS server that takes updates (RFC 2136)."""
 
     server: Host
+    """Name or address of the server."""
     port: Port = 53
+    """Its port."""
     zone: HostName
+    """Zone that is updated."""
     name: Label
+    """Name in the zone that points to the leading region."""
     ttl: Annotated[Duration, between("1s", "1d")] = 30.0
+    """How long resolvers may keep the record."""
     tsig: Tsig | None = None
 
 
@@ -60,13 +79,16 @@ class Failover(Model):
     trigger: Literal["hybrid", "automatic", "manual"] = "hybrid"
     """hybrid: automatic inside one compliance zone."""
     failback: Literal["manual", "automatic"] = "manual"
+    """Whether a region that came back gets its role back by itself."""
     quorum: Quorum = Quorum()
     detection: Detection = Detection()
     min_regions: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Healthy regions that a drain or promotion must leave."""
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 5
     """Promotions, before a person is asked."""
     backoff: FailoverBackoff = FailoverBackoff()
     hysteresis: Annotated[Duration, between("0s", "1d")] = 30.0
+    """How long a region must have been well before it counts as back."""
     dns: FailoverDns | None = None
 
 
@@ -102,18 +124,30 @@ Schedule = Annotated[str, AfterValidator(_checked_schedule), Field(json_schema_e
 
 
 class Drill(Model):
+    """A planned promotion, to know that it works."""
+
     schedule: Schedule
+    """When, as cron has it."""
     region: Slug
+    """Which region is promoted."""
 
 
 class Backup(Model):
+    """Encrypted copies of the data."""
+
     schedule: Schedule
+    """When, as cron has it."""
     retention: Annotated[Duration, between("1h", "3650d")] = 30 * 86400.0
+    """How long a backup is kept."""
     encryption_key: Secret
+    """Reference to the key, env:NAME or file:path."""
     path: FilePath
+    """Folder that backups are written to."""
 
 
 class DisasterRecovery(Model):
+    """What may be lost and how long it may take."""
+
     rto: Annotated[Duration, between("1s", "30d")] = 60.0
     """Objective: back in service within this time; reported against every drill and failover."""
     rpo: Annotated[Duration, between("0s", "30d")] = 5.0
@@ -126,6 +160,7 @@ class Acceptor(Model):
     """One vote for the lease."""
 
     url: Annotated[str, *matching(r"(?:redis|rediss|https?)://[!-?A-~]{1,500}", "a URL without credentials")]
+    """Where it answers."""
     witness: bool = False
     """Votes, holds no data."""
 

@@ -13,6 +13,8 @@ from config.units import Duration, Size, between
 
 
 class CertificatePair(Model):
+    """A certificate and its key."""
+
     certificate: ExistingFile
     """PEM file with the certificate and its chain."""
     private_key: ExistingFile
@@ -25,6 +27,7 @@ class ServerTls(Model):
     certificates: Annotated[tuple[CertificatePair, ...], Field(min_length=1)]
     """Chosen by the name that the client asks for (SNI); reloaded when a file changes."""
     min_version: Literal["TLSv1.2", "TLSv1.3"] = "TLSv1.2"
+    """Oldest version that is spoken."""
     ciphers: Label = "default"
     """`default`, or a list in OpenSSL's notation."""
     client_certificate: Literal["none", "optional", "require"] = "none"
@@ -64,6 +67,7 @@ class ListenerTimeouts(Model):
     """How long a client may keep a listener waiting."""
 
     tls_handshake: Annotated[Duration, between("1ms", "1h")] = 10.0
+    """From the connection to the end of the handshake."""
     header: Annotated[Duration, between("1ms", "1h")] = 10.0
     """From a request's first byte to the end of its head."""
     idle: Annotated[Duration, between("1ms", "1d")] = 75.0
@@ -105,6 +109,7 @@ class AdminToken(Model):
     role: Literal["viewer", "operator", "admin"]
     """viewer reads, operator drains and promotes, admin does everything."""
     token: Secret
+    """Reference to the token, env:NAME or file:path."""
     expires: dt.date | None = None
     """Last day on which the token is taken; never by default."""
 
@@ -113,6 +118,7 @@ class Admin(Model):
     """The admin API and dashboard. Without tokens: loopback only, viewer only."""
 
     bind: BindAddress = Bind("127.0.0.1", 9900)
+    """Address and port to listen on."""
     tls: ServerTls | None = None
     tokens: tuple[AdminToken, ...] = ()
 
@@ -121,7 +127,9 @@ class PeerTls(Model):
     """Mutual TLS between regions."""
 
     certificate: ExistingFile
+    """PEM file with this node's certificate."""
     private_key: ExistingFile
+    """PEM file with its private key."""
     ca: ExistingFile
     """PEM file with the authority that signs all nodes' certificates."""
 
@@ -130,6 +138,7 @@ class Peer(Model):
     """Region to region: replication, votes, lag."""
 
     bind: BindAddress
+    """Address and port to listen on."""
     tls: PeerTls | None = None
     secret: Secret | None = None
     """Signed requests instead of TLS: on loopback, or where all regions may hold all data."""

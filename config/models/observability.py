@@ -16,8 +16,12 @@ def _log_path(value: str, info: ValidationInfo) -> str:
 
 
 class AccessLog(Model):
+    """One line a request."""
+
     enabled: bool = True
+    """Whether requests are logged."""
     format: Literal["json"] = "json"
+    """How a line is written."""
     sample: Share = 1.0
     """Share of requests that are logged."""
     path: Annotated[str, AfterValidator(_log_path)] = "-"
@@ -25,21 +29,32 @@ class AccessLog(Model):
 
 
 class Metrics(Model):
+    """Numbers for Prometheus."""
+
     enabled: bool = True
+    """Whether they are served."""
     path: AbsolutePath = "/metrics"
     """On the admin address."""
     granularity: Literal["detailed", "summary"] = "detailed"
+    """detailed: by route, region and endpoint; summary: sums only."""
 
 
 class Tracing(Model):
+    """Traces of requests through all that they meet."""
+
     enabled: bool = False
+    """Whether traces are made."""
     sample: Share = 0.01
+    """Share of requests that are traced."""
     exporter: Url = "http://localhost:4318"
     """Where traces are sent (OTLP over HTTP)."""
     propagation: tuple[Literal["w3c"], ...] = ("w3c",)
+    """Headers that carry a trace on."""
 
 
 class Observability(Model):
+    """What a node tells about itself."""
+
     access_log: AccessLog = AccessLog()
     metrics: Metrics = Metrics()
     tracing: Tracing = Tracing()

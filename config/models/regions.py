@@ -15,8 +15,11 @@ class Location(Model):
     """Where on earth."""
 
     continent: Continent | None = None
+    """Two capitals, such as EU."""
     country: Country | None = None
+    """Two capitals (ISO 3166), such as IE."""
     city: Label | None = None
+    """For people."""
     latitude: Latitude
     """Degrees north, negative for south."""
     longitude: Longitude
@@ -24,7 +27,10 @@ class Location(Model):
 
 
 class Region(Model):
+    """A place that holds endpoints and, perhaps, data."""
+
     id: Slug
+    """What services, rules and people call it."""
     name: Label | None = None
     """For people, such as Ireland."""
     location: Location | None = None

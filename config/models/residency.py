@@ -17,6 +17,7 @@ class Zone(Model):
     """A compliance zone, as far as clients are concerned: the countries whose people it protects."""
 
     countries: Annotated[tuple[Country, ...], Field(min_length=1)]
+    """Whose clients belong to it."""
 
 
 _REGIONS_EXPECTED = '"*" for every region, or a list of region ids'
@@ -39,6 +40,7 @@ class ResidencyRule(Model):
     """Where one data type may be. `allowed_regions` and `zones` must both hold; at least one of them is given."""
 
     data_type: Slug
+    """What routes and collections call it."""
     allowed_regions: (
         Annotated[
             str | tuple[str, ...], PlainValidator(_regions), PlainSerializer(as_list), WithJsonSchema(_REGIONS_SCHEMA)
@@ -64,19 +66,29 @@ class TransferAgreement(Model):
     """An exception that somebody signed."""
 
     id: Slug
+    """What verdicts and the audit log call it."""
     source: Slug
+    """Region that the data may leave."""
     destination: Slug
+    """Region that it may reach."""
     data_types: Annotated[tuple[Slug, ...], Field(min_length=1)]
+    """What may go."""
     expires: dt.date
     """Last day on which it holds."""
 
 
 class Audit(Model):
+    """The log of refused and excepted transfers."""
+
     enabled: bool = True
+    """Whether transfers are logged."""
     retention: Annotated[Duration, between("1d", "3650d")] = 400 * 86400.0
+    """How long entries are kept."""
 
 
 class Residency(Model):
+    """Which data may be where."""
+
     zones: Mapping[Slug, Zone] = {}
     """For the strategy compliance: which zone a client belongs to."""
     rules: tuple[ResidencyRule, ...] = ()

@@ -35,11 +35,13 @@ class Match(Model):
     """What a request must look like. What is left out, or empty, matches everything."""
 
     listeners: tuple[Slug, ...] = ()
+    """Names of listeners; all by default."""
     hosts: tuple[HostPattern, ...] = ()
     """Names, or *.example.com for every name below example.com."""
     path: PathPattern = "/*"
     """Exact, or everything below when it ends in /*."""
     methods: tuple[Method, ...] = ()
+    """Methods; all by default."""
     headers: Mapping[HeaderName, MatchValue] = {}
     """Header to required value, exact; * stands for any value."""
     query: Mapping[QueryName, MatchValue] = {}
@@ -47,12 +49,19 @@ class Match(Model):
 
 
 class Split(Model):
+    """One part of a split."""
+
     service: ServiceName
+    """Service that gets this part."""
     weight: Weight
+    """Its share relative to the others."""
 
 
 class Redirect(Model):
+    """An answer that sends the client elsewhere."""
+
     status: Literal[301, 302, 303, 307, 308] = 308
+    """Status of the answer."""
     to: Annotated[
         str, *matching(r"(?:https?://|/|\$\{)[\x21-\x7e]{0,2000}", "a URL, in which ${path} stands for the path")
     ]
@@ -63,22 +72,33 @@ class CriteriaWeights(Model):
     """What counts how much, among allowed and healthy regions."""
 
     latency: Annotated[float, Field(ge=0, le=1000)] = 0.5
+    """Round trip from this node."""
     user_location: Annotated[float, Field(ge=0, le=1000)] = 0.2
+    """Distance from the client."""
     capacity: Annotated[float, Field(ge=0, le=1000)] = 0.1
+    """What is left of the region's capacity."""
     cost: Annotated[float, Field(ge=0, le=1000)] = 0.1
+    """The region's `cost`."""
     user_preference: Annotated[float, Field(ge=0, le=1000)] = 0.1
+    """The region named in `preference_header`."""
 
 
 class RegionRule(Model):
+    """Where some requests go first."""
+
     when: Annotated[str, Field(min_length=1, max_length=4000)]
     """A condition on client and request, such as client.continent == 'EU'."""
     regions: Annotated[tuple[Slug, ...], Field(min_length=1)]
+    """In this order."""
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     """Lower first."""
 
 
 class RegionRouting(Model):
+    """How a region is chosen among those that are allowed and healthy."""
+
     strategy: Literal["latency", "failover", "geo_proximity", "compliance", "multi_criteria", "weighted"] = "latency"
+    """What decides the order of regions."""
     weights: CriteriaWeights = CriteriaWeights()
     """For multi_criteria."""
     region_weights: Mapping[Slug, Weight] = {}
@@ -133,8 +153,10 @@ class Route(Model):
     """Exactly one of `service`, `split`, `redirect`. The first route that matches wins, in the order written."""
 
     id: Slug
+    """What logs, metrics and `explain` call it."""
     match: Match = Match()
     service: ServiceName | None = None
+    """Service that gets its requests."""
     split: Annotated[tuple[Split, ...], Field(min_length=1)] | None = None
     """Several services by weight."""
     sticky_split: Literal["none", "cookie"] = "none"

@@ -71,8 +71,11 @@ class UpstreamTls(Model):
     server_name: Host | None = None
     """Name to ask for and to verify; the endpoint's host by default."""
     client_certificate: ExistingFile | None = None
+    """PEM file with the certificate to show."""
     client_key: ExistingFile | None = None
+    """PEM file with its private key."""
     verify: bool = True
+    """Whether the endpoint's certificate is checked."""
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> Self:
@@ -82,6 +85,8 @@ class UpstreamTls(Model):
 
 
 class LoadBalancing(Model):
+    """How one of a region's endpoints is chosen."""
+
     algorithm: Literal[
         "least_request",
         "round_robin",
@@ -93,6 +98,7 @@ class LoadBalancing(Model):
         "consistent_hash",
         "resource_based",
     ] = "least_request"
+    """How one endpoint is chosen among those that may serve."""
     hash_on: Annotated[str, *matching(r"ip|header:[!-~]{1,100}|cookie:[!-~]{1,100}", "ip, header:X or cookie:X")] = "ip"
     """What consistent_hash keeps together: ip, header:X or cookie:X."""
     slow_start: Annotated[Duration, between("0s", "1d")] = 30.0
@@ -104,12 +110,20 @@ class LoadBalancing(Model):
 
 
 class CookieAttributes(Model):
+    """How browsers treat the cookie."""
+
     http_only: bool = True
+    """Hidden from scripts."""
     secure: bool = True
+    """Sent over TLS only."""
     same_site: Literal["Strict", "Lax", "None"] = "Lax"
+    """Whether other sites' requests carry it."""
     max_age: Duration | None = 3600.0
+    """How long it lives; null: until the browser closes."""
     path: AbsolutePath = "/"
+    """Paths that get it."""
     domain: HostName | None = None
+    """Domain that gets it; the host alone by default."""
 
     @model_validator(mode="after")
     def _sent_across_sites_only_when_secure(self) -> Self:
@@ -131,7 +145,10 @@ class StickySession(Model):
 
 
 class Service(Model):
+    """Endpoints that do the same work, in one or more regions."""
+
     id: Slug
+    """What routes call it."""
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
     upstream_tls: UpstreamTls | None = None
     """TLS towards the endpoints; plain without."""

@@ -58,12 +58,16 @@ class EmbeddedStore(Model):
 
 
 class RedisState(Model):
+    """Independent Redis servers."""
+
     kind: Literal["redis"]
     urls: Annotated[tuple[StoreUrl, ...], Field(min_length=1)]
     """Independent servers, one a region."""
 
 
 class PostgresStore(Model):
+    """A PostgreSQL server."""
+
     kind: Literal["postgres"]
     dsn: Secret
     """Reference to the connection string."""
@@ -76,6 +80,8 @@ class LocalLimits(Model):
 
 
 class RedisLimits(Model):
+    """Counters that nodes share through Redis."""
+
     kind: Literal["redis"]
     region: StoreUrl
     """Server that counts for this region."""
@@ -84,6 +90,8 @@ class RedisLimits(Model):
 
 
 class Stores(Model):
+    """Where state, data and counters are kept."""
+
     state: Annotated[EmbeddedStore | RedisState | PostgresStore, Field(discriminator="kind")] = EmbeddedStore()
     """Leases, membership, drains and decisions."""
     data: Annotated[EmbeddedStore | PostgresStore, Field(discriminator="kind")] = EmbeddedStore()

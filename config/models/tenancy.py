@@ -15,7 +15,9 @@ class Tenant(Model):
     """The quota of one tenant, by the routes' `tenant`; the one named default is everyone else's."""
 
     rate: Rate
+    """Requests over time."""
     burst: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """How many at once; by default what the rate gives in a second."""
     importance: Importance | None = None
     """In place of the route's."""
 
@@ -24,6 +26,7 @@ class Overload(Model):
     """Load shedding, least important first."""
 
     max_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 4000
+    """Requests of a node at a time."""
     target_delay: Annotated[Duration, between("1ms", "10s")] = 0.02
     """Event-loop delay at which shedding starts."""
     memory: Share = 0.8

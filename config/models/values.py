@@ -188,9 +188,10 @@ HostPattern = Annotated[
 PathPattern = Annotated[
     str,
     *matching(
-        r"/[!$%&'()+,./0-9:;=@A-Z_a-z~-]{0,2046}(?<=/)\*|/[!$%&'()+,./0-9:;=@A-Z_a-z~-]{0,2046}",
+        r"/(?:[!$%&'()+,./0-9:;=@A-Z_a-z~-]*/)?\*|/[!$%&'()+,./0-9:;=@A-Z_a-z~-]*",
         "a path that starts with '/', with '*' at most as its last part, such as /v1/profile/*",
     ),
+    Field(max_length=2048),
 ]
 """Exact, or everything below when it ends in `/*`."""
 

@@ -16,6 +16,7 @@ from config.loader import Loaded, load_file
 from config.problems import ConfigurationError
 from gateway.core.snapshot import CompiledRouting, compile_routing
 from tidegate.node.core.fixed import changed_but_fixed, sentence
+from tidegate.node.startup import mistakes
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Configuration:
         try:
             loaded = await asyncio.to_thread(load_file, file, environ=environ)
         except ConfigurationError as error:
-            return self._ended(ok=False, problems=tuple(str(problem) for problem in error.problems))
+            return self._ended(ok=False, problems=mistakes(error))
         if fixed := changed_but_fixed(self.loaded.config, loaded.config):
             return self._ended(ok=False, problems=(sentence(fixed),))
         if loaded.digest == self.loaded.digest:

@@ -54,7 +54,7 @@ def choose(
             return Chosen(loaded, None)
         error: ConfigurationError | None = None
     except ConfigurationError as refused:
-        error, trouble = refused, str(refused)
+        error, trouble = refused, "; ".join(mistakes(refused))
     saved = disk.last_good(file)
     if saved is not None:
         try:
@@ -65,6 +65,11 @@ def choose(
             if fits(loaded.config) is None:
                 return Chosen(loaded, f"the last good configuration is in force: {trouble}")
     raise error or UnfitConfiguration(trouble)
+
+
+def mistakes(error: ConfigurationError) -> tuple[str, ...]:
+    """What keeps it from being used; warnings, which do not, are left out."""
+    return tuple(str(problem) for problem in error.problems if problem.severity == "error")
 
 
 class UnfitConfiguration(Exception):

@@ -151,6 +151,7 @@ class Worker:
                     plane.heartbeat(message)
                 else:
                     self._publish(message)
+                    await self.report()  # so control knows at once what this data plane routes by
         except ChannelClosed:
             return
         except ValueError as error:

@@ -65,7 +65,9 @@ async def test_killing_a_worker_under_load_costs_only_what_it_held(tmp_path: Pat
 async def test_killing_control_stops_no_traffic_and_its_replacement_knows_what_was_known(tmp_path: Path) -> None:
     async with Backend() as backend, Node(tmp_path, backend.address) as node:
         await node.start()
-        await node.until(lambda: b'"up"' in (node.data_dir / "verdicts.json").read_bytes(), "the verdict is on the disk")
+        await node.until(
+            lambda: b'"up"' in (node.data_dir / "verdicts.json").read_bytes(), "the verdict is on the disk"
+        )
         before, victim = await node.status(), await node.pid("control")
         async with Traffic(node.url, clients=4) as traffic:
             await traffic.more(20)

@@ -36,6 +36,8 @@ from gateway.proxy.pool import Pool
 
 TICK_S: Final = 0.1
 STALENESS_CHECK_S: Final = 1.0
+BACKLOG: Final = 4096
+"""The loop calls listen(2) again on an inherited socket: its default of 100 would shrink the queue."""
 IDLE_GRACE_S: Final = 1.0
 """In a drain, an idle connection may still bring one request, which is answered with `Connection: close`; one that is
 closed at the very moment its client writes would lose it."""
@@ -178,7 +180,7 @@ class DataPlane:
         settings = self._listeners.get(listener)
         if settings is None:
             raise PublicationRefused(f"listener {listener!r} is in no configuration published so far")
-        server = await self.loop.create_server(lambda: ClientConnection(self, settings), sock=sock)
+        server = await self.loop.create_server(lambda: ClientConnection(self, settings), sock=sock, backlog=BACKLOG)
         acceptor = Acceptor(server)
         self._acceptors.append(acceptor)
         return acceptor

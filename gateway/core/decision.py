@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from gateway.core import balancing, reasons
 from gateway.core.book import EndpointBook
 from gateway.core.gate import Endpoint
+from gateway.core.problems import Answer
 from gateway.core.regions import RankedRegion
 from gateway.core.routes import Facts
 from gateway.core.snapshot import RoutePlan, RoutingSnapshot, ServicePlan
@@ -30,44 +31,36 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Answer it here."""
+class Refusal:
+    """Answer it here; `route` is None where none matched."""
 
-    status: int
-    reason: str
-    """Slug."""
-    detail: str
-    """One lower-case sentence."""
-    proxy_status: str
-    """Error token of `Proxy-Status`; empty for answers that are no error of ours."""
-    route: RoutePlan | None = None
-    rule: str | None = None
-    allow: tuple[str, ...] = ()
-    location: bytes | None = None
-    retry_after_s: int | None = None
+    route: RoutePlan | None
+    answer: Answer
 
 
 def decide(
     snapshot: RoutingSnapshot, facts: Facts, listener: str, country: Callable[[], str | None]
-) -> Forward | Answer:
+) -> Forward | Refusal:
     """Decide on one request's head alone. `country` is asked only where a route needs it."""
     routing = snapshot.routing
     route = routing.table.match(facts, listener)
     if route is None:
-        return _no_route(snapshot, facts, listener)
+        return Refusal(None, _no_route(snapshot, facts, listener))
     ranked = snapshot.ranking(route, country() if route.strategy == "geo_proximity" else None)
     if route.local_refusal is not None:
-        return _refuse_locally(snapshot, route, ranked, facts)
+        return Refusal(route, _refuse_locally(snapshot, route, ranked, facts))
     if not ranked:
         rule = next((excluded.rule for excluded in route.excluded if excluded.rule), None)
-        return Answer(
-            status=503,
-            reason=reasons.NO_REGION_ALLOWED,
-            detail=f"route {route.id} has no region that may serve it",
-            proxy_status="destination_unavailable",
-            route=route,
-            rule=rule,
-            retry_after_s=RETRY_AFTER_S,
+        return Refusal(
+            route,
+            Answer(
+                status=503,
+                reason=reasons.NO_REGION_ALLOWED,
+                detail=f"route {route.id} has no region that may serve it",
+                proxy_status="destination_unavailable",
+                rule=rule,
+                retry_after_s=RETRY_AFTER_S,
+            ),
         )
     return Forward(route, routing.services[route.service], ranked if route.may_move else ranked[:1])
 
@@ -109,7 +102,6 @@ def no_endpoint(forward: Forward) -> Answer:
         reason=reasons.NO_HEALTHY_ENDPOINT,
         detail=detail,
         proxy_status="destination_unavailable",
-        route=route,
         rule=rules[0] if rules else None,
         retry_after_s=RETRY_AFTER_S,
     )
@@ -146,7 +138,6 @@ def _refuse_locally(
         reason=reasons.REGION_MAY_NOT_HOLD,
         detail=detail + (f"; ask {elsewhere}" if elsewhere else ""),
         proxy_status="" if elsewhere else "http_request_denied",
-        route=route,
         rule=refusal.rule if refusal else None,
         location=elsewhere.rstrip("/").encode() + facts.path + facts.query if elsewhere else None,
     )

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from gateway.core import reasons
 from gateway.core.book import EndpointBook
-from gateway.core.decision import Answer, Forward, decide, next_endpoint, no_endpoint
+from gateway.core.decision import Forward, Refusal, decide, next_endpoint, no_endpoint
 from gateway.core.gate import Endpoint, RegionPool
 from gateway.core.head import RequestHead, parse_request_head
+from gateway.core.problems import Answer
 from gateway.core.regions import RankedRegion
 from gateway.core.snapshot import RoutePlan, RoutingSnapshot
 
@@ -47,7 +48,7 @@ def explain(
         "route": route.id if route else None,
         "skipped": _skipped(snapshot, head, where, route),
         "candidates": [],
-        "policies": _policies(snapshot, outcome, client_country),
+        "policies": _policies(outcome, client_country),
         "client": {"ip": client_ip, "country": client_country},
         "snapshot": {"version": snapshot.version, "node": snapshot.routing.node_id, "region": snapshot.routing.region},
     }
@@ -64,11 +65,10 @@ def explain(
             now=0.0,
         )
         explanation["candidates"] = _candidates(snapshot, outcome, chosen)
-        if chosen is None:
-            outcome = no_endpoint(outcome)
-    elif route is not None:
-        explanation["candidates"] = _excluded(route)
-    explanation["decision"] = _decision(outcome, chosen)
+        explanation["decision"] = _forwarded(outcome, chosen) if chosen else _refused(no_endpoint(outcome))
+    else:
+        explanation["decision"] = _refused(outcome.answer)
+        explanation["candidates"] = _excluded(outcome.route) if outcome.route is not None else []
     return explanation
 
 
@@ -108,7 +108,7 @@ def _skipped(
     return skipped
 
 
-def _policies(snapshot: RoutingSnapshot, outcome: Forward | Answer, country: str | None) -> list[dict[str, str]]:
+def _policies(outcome: Forward | Refusal, country: str | None) -> list[dict[str, str]]:
     route = outcome.route
     if route is None:
         return []
@@ -201,18 +201,19 @@ def _candidate(
     return {"region": region, "endpoint": endpoint, "score": score, "chosen": chosen, "reason": reason}
 
 
-def _decision(outcome: Forward | Answer, chosen: Endpoint | None) -> dict[str, Any]:
-    if isinstance(outcome, Answer):
-        decision: dict[str, Any] = {
-            "region": None,
-            "endpoint": None,
-            "status": outcome.status,
-            "reason": outcome.reason,
-            "detail": outcome.detail,
-        }
-        if outcome.rule is not None:
-            decision["rule"] = outcome.rule
-        return decision
-    region = chosen.region if chosen else None
-    reason = next((ranked.reason for ranked in outcome.regions if ranked.region == region), reasons.CHOSEN)
-    return {"region": region, "endpoint": chosen.id if chosen else None, "status": None, "reason": reason}
+def _refused(answer: Answer) -> dict[str, Any]:
+    decision: dict[str, Any] = {
+        "region": None,
+        "endpoint": None,
+        "status": answer.status,
+        "reason": answer.reason,
+        "detail": answer.detail,
+    }
+    if answer.rule is not None:
+        decision["rule"] = answer.rule
+    return decision
+
+
+def _forwarded(forward: Forward, chosen: Endpoint) -> dict[str, Any]:
+    reason = next(ranked.reason for ranked in forward.regions if ranked.region == chosen.region)
+    return {"region": chosen.region, "endpoint": chosen.id, "status": None, "reason": reason}

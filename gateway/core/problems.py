@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
 from gateway.core.response import status_line
+from gateway.errors import GatewayError
 
 TYPE_PREFIX: Final = "urn:tidegate:problem:"
 """Stable; the slug after it is the reason."""
+
+COMMON_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""`Allow` where no resource is known: RFC 9110 wants the field on every 405."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -40,40 +45,62 @@ def problem_document(
     return _encode(document)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A request is answered here, with this."""
+
+    status: int
+    reason: str
+    """Slug."""
+    detail: str
+    """One lower-case sentence."""
+    proxy_status: str
+    """Error token of RFC 9209; empty for an answer that is no error of ours."""
+    rule: str | None = None
+    """Id of the residency rule that decided."""
+    allow: tuple[str, ...] = ()
+    location: bytes | None = None
+    retry_after_s: int | None = None
+
+
+def answer_to(error: GatewayError) -> Answer:
+    """What an error's sender is told."""
+    return Answer(
+        error.status,
+        error.reason,
+        error.detail,
+        error.proxy_status,
+        allow=COMMON_METHODS if error.status == 405 else (),
+    )
+
+
 def problem_response(
-    *,
-    status: int,
-    reason: str,
-    detail: str,
-    proxy_status: str,
-    node_id: str,
-    request_id: str,
-    rule: str | None = None,
-    retry_after_s: int | None = None,
-    allow: tuple[str, ...] = (),
-    location: bytes | None = None,
-    close: bool = False,
-    head_only: bool = False,
+    answer: Answer, *, node_id: str, request_id: bytes, close: bool = False, head_only: bool = False
 ) -> bytes:
-    """A whole HTTP/1.1 answer. `proxy_status` is an error token of RFC 9209, empty where there is no error."""
+    """A whole HTTP/1.1 answer."""
     body = problem_document(
-        status=status, reason=reason, detail=detail, instance=request_id, rule=rule, retry_after_s=retry_after_s
+        status=answer.status,
+        reason=answer.reason,
+        detail=answer.detail,
+        instance=request_id.decode(),
+        rule=answer.rule,
+        retry_after_s=answer.retry_after_s,
     )
     lines = [
-        status_line(status)[:-2],
+        status_line(answer.status)[:-2],
         b"Content-Type: application/problem+json",
         b"Content-Length: %d" % len(body),
-        b"X-Request-Id: " + request_id.encode(),
+        b"X-Request-Id: " + request_id,
         b"Cache-Control: no-store",
     ]
-    if proxy_status:
-        lines.append(f"Proxy-Status: {_token(node_id)}; error={proxy_status}".encode())
-    if retry_after_s is not None:
-        lines.append(b"Retry-After: %d" % retry_after_s)
-    if allow:
-        lines.append(b"Allow: " + ", ".join(allow).encode())
-    if location is not None:
-        lines.append(b"Location: " + location)
+    if answer.proxy_status:
+        lines.append(f"Proxy-Status: {_token(node_id)}; error={answer.proxy_status}".encode())
+    if answer.retry_after_s is not None:
+        lines.append(b"Retry-After: %d" % answer.retry_after_s)
+    if answer.allow:
+        lines.append(b"Allow: " + ", ".join(answer.allow).encode())
+    if answer.location is not None:
+        lines.append(b"Location: " + answer.location)
     if close:
         lines.append(b"Connection: close")
     head = b"\r\n".join(lines) + b"\r\n\r\n"

@@ -15,11 +15,11 @@ import math
 from typing import TYPE_CHECKING, Final, cast
 
 from gateway.core import reasons
-from gateway.core.chunked import ChunkedReader, ChunkedRefused
-from gateway.core.decision import Answer, decide
+from gateway.core.decision import Refusal, decide
 from gateway.core.forwarding import Forwarding
-from gateway.core.head import CHUNKED, RequestHead, parse_request_head
-from gateway.core.problems import problem_response
+from gateway.core.head import RequestHead, parse_request_head
+from gateway.core.problems import Answer, answer_to, problem_response
+from gateway.core.request_body import RequestBody
 from gateway.errors import RequestRefused
 from gateway.location import country_of
 from gateway.proxy.exchange import Exchange
@@ -42,8 +42,7 @@ class ClientConnection(asyncio.Protocol):
     """Made by the listener for each accepted connection."""
 
     __slots__ = (
-        "_body_left",
-        "_body_reader",
+        "_body",
         "_closing",
         "_country",
         "_exchange",
@@ -58,6 +57,7 @@ class ClientConnection(asyncio.Protocol):
         "client_ip",
         "deadline",
         "forwarding",
+        "listener",
         "via_line",
     )
 
@@ -68,8 +68,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._pending = b""
         self._head_size_seen = 0
-        self._body_left = 0
-        self._body_reader: ChunkedReader | None = None
+        self._body: RequestBody | None = None
         self._closing = False
         self._lingered = 0
         self._reading_paused = False
@@ -77,6 +76,7 @@ class ClientConnection(asyncio.Protocol):
         self._country: str | None = None
         self.client_ip = ""
         self.deadline = math.inf
+        self.listener = settings.name
         self.via_line = settings.via_line
 
     # -- the socket's side
@@ -95,8 +95,14 @@ class ClientConnection(asyncio.Protocol):
         runtime.add_client(self)
         self._settings.connections += 1
         if self._settings.is_over_full():
-            self._answer_unread(
-                503, reasons.CONNECTION_LIMIT, "as many connections as allowed are open", "connection_limit_reached"
+            self._refuse(
+                Answer(
+                    503,
+                    reasons.CONNECTION_LIMIT,
+                    "as many connections as allowed are open",
+                    "connection_limit_reached",
+                    retry_after_s=1,
+                )
             )
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -110,7 +116,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.on_client_gone()
 
     def eof_received(self) -> bool:
-        if self._exchange is None or self._is_reading_body():
+        if self._exchange is None or self._body is not None:
             return False  # nothing more to answer, or a body that will never be whole
         self._exchange.close_after = True
         return True  # half-closed: it still waits for its answer
@@ -130,7 +136,7 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             self._linger(len(data))
-        elif self._is_reading_body():
+        elif self._body is not None:
             self._take_body(data)
         elif self._exchange is not None:
             self._pending += data
@@ -142,12 +148,15 @@ class ClientConnection(asyncio.Protocol):
     def on_deadline(self, now: float) -> None:
         if self._closing or self._write_paused:
             self.abort()
-        elif self._is_reading_body():
-            self._refuse_body(408, reasons.BODY_TIMEOUT, "the body stopped coming", "http_request_error")
+        elif self._body is not None:
+            if self._exchange is not None:
+                self._exchange.refuse(
+                    Answer(408, reasons.BODY_TIMEOUT, "the body stopped coming", "http_request_error")
+                )
         elif self._exchange is not None:
             self.deadline = math.inf
         elif self._pending:
-            self._answer_unread(408, reasons.HEADER_TIMEOUT, "the request head took too long", "http_request_error")
+            self._refuse(Answer(408, reasons.HEADER_TIMEOUT, "the request head took too long", "http_request_error"))
         else:
             self.deadline = now + LINGER_S
             self._close()
@@ -179,12 +188,15 @@ class ClientConnection(asyncio.Protocol):
         line_end = data.find(b"\r\n")
         if (len(data) if line_end < 0 else line_end) > limits.max_request_line:
             self._refuse(
-                RequestRefused(
-                    f"a request line above {limits.max_request_line} bytes", status=414, reason="request_line_too_long"
+                Answer(
+                    414,
+                    "request_line_too_long",
+                    f"a request line above {limits.max_request_line} bytes",
+                    "http_request_error",
                 )
             )
         elif len(data) > limits.max_header_bytes + limits.max_request_line:
-            self._refuse(_headers_too_large(limits.max_header_bytes))
+            self._refuse(answer_to(_headers_too_large(limits.max_header_bytes)))
         else:
             if not self._pending:
                 self.deadline = self._runtime.now() + limits.header_timeout_s
@@ -199,19 +211,15 @@ class ClientConnection(asyncio.Protocol):
         try:
             head = self._check(raw)
         except RequestRefused as error:
-            self._refuse(error, request_id=request_id, started_at=started_at)
+            self._refuse(answer_to(error), request_id=request_id, started_at=started_at)
             return
         snapshot = runtime.snapshot
         if snapshot is None:
-            self._answer(
-                head,
-                Answer(503, reasons.STARTING, "no configuration yet", "destination_unavailable", retry_after_s=1),
-                request_id=request_id,
-                started_at=started_at,
-            )
+            starting = Answer(503, reasons.STARTING, "no configuration yet", "destination_unavailable", retry_after_s=1)
+            self._answer(head, Refusal(None, starting), request_id=request_id, started_at=started_at)
             return
         decided = decide(snapshot, head, settings.name, self._country_of_client)
-        if isinstance(decided, Answer):
+        if isinstance(decided, Refusal):
             self._answer(head, decided, request_id=request_id, started_at=started_at)
             return
         exchange = self._exchange = Exchange(
@@ -265,53 +273,29 @@ class ClientConnection(asyncio.Protocol):
 
     # -- request bodies
 
-    def _is_reading_body(self) -> bool:
-        return self._body_left > 0 or self._body_reader is not None
-
     def _expect_body(self, head: RequestHead) -> None:
-        self._body_left = max(0, head.body_length)
-        self._body_reader = ChunkedReader() if head.body_length == CHUNKED else None
+        self._body = RequestBody(head.body_length, limit=self._settings.max_body)
         self._set_deadline()
         if head.expects_continue and not self._pending:
             self.write(CONTINUE)
 
     def _take_body(self, data: bytes) -> None:
-        exchange = self._exchange
-        if exchange is None:
+        exchange, body = self._exchange, self._body
+        if exchange is None or body is None:
             return
         self._set_deadline()
-        reader = self._body_reader
-        if reader is None:
-            left = self._body_left
-            if len(data) > left:
-                self._pending = data[left:]
-                data = data[:left]
-            self._body_left = left - len(data)
-            ended = not self._body_left
-        else:
-            try:
-                data = reader.feed(data)
-            except ChunkedRefused as error:
-                self._refuse_body(400, "malformed_request", str(error), "http_request_error")
-                return
-            limit = self._settings.max_body
-            if limit is not None and exchange.bytes_in + len(data) > limit:
-                detail = f"a body above {limit} bytes"
-                self._refuse_body(413, reasons.BODY_TOO_LARGE, detail, "http_request_error")
-                return
-            ended = reader.is_done
-            if ended:
-                self._pending = reader.rest
-                self._body_reader = None
-            elif not data:
-                return
-        if ended:
+        try:
+            data = body.feed(data)
+        except RequestRefused as error:
+            exchange.refuse(answer_to(error))
+            return
+        if body.is_done:
+            self._body = None
+            self._pending = body.rest
             self.deadline = math.inf
-        exchange.on_request_body(data, ended=ended)
-
-    def _refuse_body(self, status: int, reason: str, detail: str, proxy_status: str) -> None:
-        if self._exchange is not None:
-            self._exchange.refuse(Answer(status, reason, detail, proxy_status))
+        elif not data:
+            return
+        exchange.on_request_body(data, ended=body.is_done)
 
     def pause_body(self) -> None:
         """Upstream is slower than the client, or not there yet."""
@@ -339,38 +323,18 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def on_exchange_over(
-        self,
-        exchange: Exchange,
-        reason: str,
-        detail: str,
-        passed_over: tuple[tuple[str, str, str], ...],
-        answer: Answer | None,
-    ) -> None:
-        """The exchange has ended: count it, write `answer` if it is one of ours, and go on or close."""
+    def on_exchange_over(self, exchange: Exchange, answer: Answer | None) -> None:
+        """The exchange has ended: write `answer` if it is one of ours, and go on or close."""
         self._exchange = None
+        self._body = None
         unread = not exchange.has_whole_request
-        self._body_left = 0
-        self._body_reader = None
-        head = exchange.head
         if answer is not None:
-            self._write_answer(head, answer, exchange.request_id, close=unread)
-        self._record(
-            head,
-            exchange.request_id,
-            exchange.started_at,
-            status=exchange.status,
-            reason=reason,
-            detail=detail,
-            exchange=exchange,
-            passed_over=passed_over,
-            route=exchange.route_id,
-        )
+            self._write_answer(exchange.head, answer, exchange.request_id, close=unread)
         if self._closing:
             return
         if unread:
             self._close_lingering()
-        elif exchange.close_after or (answer is not None and not head.keep_alive) or self._runtime.is_draining:
+        elif exchange.close_after or (answer is not None and not exchange.head.keep_alive) or self._runtime.is_draining:
             self._close()
         else:
             self._next_request()
@@ -387,125 +351,54 @@ class ClientConnection(asyncio.Protocol):
             pending, self._pending = self._pending, b""
             self._take_heads(pending)
 
-    def _answer(self, head: RequestHead, answer: Answer, *, request_id: bytes, started_at: float) -> None:
+    def _answer(self, head: RequestHead, refusal: Refusal, *, request_id: bytes, started_at: float) -> None:
         """Answer at once, without an exchange. A body that comes with the request is not read."""
         unread = head.body_length != 0
-        self._write_answer(head, answer, request_id, close=unread)
-        self._record(
-            head,
-            request_id,
-            started_at,
-            status=answer.status,
-            reason=answer.reason,
-            detail=answer.detail,
-            route=answer.route.id if answer.route else "",
-        )
+        self._write_answer(head, refusal.answer, request_id, close=unread)
         if unread:
             self._close_lingering()
         elif not head.keep_alive or self._runtime.is_draining:
             self._close()
         else:
             self._set_deadline()
+        route = refusal.route.id if refusal.route else ""
+        self._record(refusal.answer, request_id, started_at, head=head, route=route)
 
     def _write_answer(self, head: RequestHead, answer: Answer, request_id: bytes, *, close: bool) -> None:
         self.write(
             problem_response(
-                status=answer.status,
-                reason=answer.reason,
-                detail=answer.detail,
-                proxy_status=answer.proxy_status,
+                answer,
                 node_id=self._runtime.node_id,
-                request_id=request_id.decode(),
-                rule=answer.rule,
-                retry_after_s=answer.retry_after_s,
-                allow=answer.allow,
-                location=answer.location,
+                request_id=request_id,
                 close=close or not head.keep_alive or self._runtime.is_draining,
                 head_only=head.method == "HEAD",
             )
         )
 
-    def _refuse(
-        self, error: RequestRefused, *, request_id: bytes | None = None, started_at: float | None = None
-    ) -> None:
-        self._answer_unread(
-            error.status,
-            error.reason,
-            error.detail,
-            error.proxy_status,
-            request_id=request_id,
-            started_at=started_at,
-        )
-
-    def _answer_unread(
-        self,
-        status: int,
-        reason: str,
-        detail: str,
-        proxy_status: str,
-        *,
-        request_id: bytes | None = None,
-        started_at: float | None = None,
-    ) -> None:
+    def _refuse(self, answer: Answer, *, request_id: bytes | None = None, started_at: float | None = None) -> None:
         """Refuse what has no usable head, and close."""
         request_id = request_id or self._runtime.next_request_id()
-        self.write(
-            problem_response(
-                status=status,
-                reason=reason,
-                detail=detail,
-                proxy_status=proxy_status,
-                node_id=self._runtime.node_id,
-                request_id=request_id.decode(),
-                close=True,
-                allow=("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH") if status == 405 else (),
-            )
-        )
-        now = self._runtime.now()
-        self._record(
-            None,
-            request_id,
-            started_at if started_at is not None else now,
-            status=status,
-            reason=reason,
-            detail=detail,
-        )
+        started_at = self._runtime.now() if started_at is None else started_at
+        self.write(problem_response(answer, node_id=self._runtime.node_id, request_id=request_id, close=True))
         self._close_lingering()
+        self._record(answer, request_id, started_at)
 
     def _record(
-        self,
-        head: RequestHead | None,
-        request_id: bytes,
-        started_at: float,
-        *,
-        status: int,
-        reason: str,
-        detail: str,
-        exchange: Exchange | None = None,
-        passed_over: tuple[tuple[str, str, str], ...] = (),
-        route: str = "",
+        self, answer: Answer, request_id: bytes, started_at: float, *, head: RequestHead | None = None, route: str = ""
     ) -> None:
-        endpoint = exchange.endpoint if exchange is not None else None
         self._runtime.record(
             Outcome(
-                listener=self._settings.name,
+                listener=self.listener,
                 client_ip=self.client_ip,
                 request_id=request_id,
                 method=head.method if head else "",
                 host=head.host if head else "",
                 path=head.path if head else b"",
-                status=status,
-                reason=reason,
-                detail=detail,
+                status=answer.status,
+                reason=answer.reason,
+                detail=answer.detail,
                 route=route,
-                region=endpoint.region if endpoint else "",
-                endpoint=endpoint.id if endpoint else "",
-                attempts=exchange.attempts if exchange else 0,
                 started_at=started_at,
-                bytes_in=exchange.bytes_in if exchange else 0,
-                bytes_out=exchange.bytes_out if exchange else 0,
-                passed_over=passed_over,
-                failures=tuple(exchange.failures) if exchange and exchange.failures else (),
             )
         )
 
@@ -553,7 +446,7 @@ class ClientConnection(asyncio.Protocol):
     def _set_deadline(self) -> None:
         """What this connection now waits for decides how long it may."""
         settings = self._settings
-        if self._is_reading_body() and not self._reading_paused:
+        if self._body is not None and not self._reading_paused:
             self.deadline = self._runtime.now() + settings.body_idle_timeout_s
         elif self._exchange is not None:
             self.deadline = math.inf

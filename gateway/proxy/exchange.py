@@ -11,19 +11,20 @@ retried once a byte of its answer has gone to the client.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from gateway.core import forwarding, reasons
 from gateway.core.chunked import LAST_CHUNK, chunk
-from gateway.core.decision import Answer, Forward, next_endpoint, no_endpoint
+from gateway.core.decision import Forward, next_endpoint, no_endpoint
 from gateway.core.explain import passed_over
 from gateway.core.gate import Endpoint
 from gateway.core.head import CHUNKED, RequestHead
+from gateway.core.problems import Answer, answer_to
 from gateway.core.response import ResponseHead
 from gateway.core.snapshot import RoutingSnapshot
 from gateway.errors import ConnectFailed, UpstreamError
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.outcome import Outcome
+from gateway.proxy.upstream import UpstreamConnection, connect
 
 if TYPE_CHECKING:
     from gateway.proxy.client import ClientConnection
@@ -39,7 +40,10 @@ class Exchange:
     """A request that is being forwarded."""
 
     __slots__ = (
+        "_bytes_in",
+        "_bytes_out",
         "_client",
+        "_failures",
         "_forward",
         "_head_out",
         "_is_attempting",
@@ -48,6 +52,7 @@ class Exchange:
         "_request_ended",
         "_runtime",
         "_snapshot",
+        "_started_at",
         "_tried",
         "_unsent",
         "_unsent_size",
@@ -55,15 +60,11 @@ class Exchange:
         "answer_ended",
         "answer_started",
         "attempts",
-        "bytes_in",
-        "bytes_out",
         "close_after",
         "endpoint",
-        "failures",
         "head",
         "is_over",
         "request_id",
-        "started_at",
         "status",
     )
 
@@ -84,13 +85,13 @@ class Exchange:
         self._forward = forward
         self.head = head
         self.request_id = request_id
-        self.started_at = started_at
+        self._started_at = started_at
         self.endpoint: Endpoint | None = None
         self.attempts = 0
-        self.failures: list[tuple[str, str]] = []
+        self._failures: list[tuple[str, str]] = []
         self.status = 0
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self._bytes_in = 0
+        self._bytes_out = 0
         self.close_after = False
         self.answer_started = False
         self.answer_ended = False
@@ -111,8 +112,8 @@ class Exchange:
         return self._forward.service.idle_timeout_s
 
     @property
-    def route_id(self) -> str:
-        return self._forward.route.id
+    def has_whole_request(self) -> bool:
+        return self._request_ended
 
     # -- attempts
 
@@ -159,27 +160,14 @@ class Exchange:
         runtime.spawn(self._connect(endpoint), "connect")
 
     async def _connect(self, endpoint: Endpoint) -> None:
-        runtime = self._runtime
-        timeout_s = self._forward.service.connect_timeout_s
-        error: ConnectFailed | None = None
-        connection: UpstreamConnection | None = None
         try:
-            async with asyncio.timeout(timeout_s):
-                _, connection = await runtime.loop.create_connection(
-                    lambda: UpstreamConnection(runtime, endpoint), endpoint.host, endpoint.port
-                )
-        except TimeoutError:
-            error = ConnectFailed(f"no connection within {timeout_s:g} s", timed_out=True)
-        except ConnectionRefusedError:
-            error = ConnectFailed("connection refused", refused=True)
-        except OSError as failure:
-            error = ConnectFailed(f"no connection: {failure.strerror or failure}")
-        if self.is_over:
-            if connection is not None:
-                connection.close()
-        elif error is not None:
+            connection = await connect(self._runtime, endpoint, timeout_s=self._forward.service.connect_timeout_s)
+        except ConnectFailed as error:
             self.on_failed(error)
-        elif connection is not None:
+            return
+        if self.is_over:
+            connection.close()
+        else:
             self._send(connection)
 
     def _send(self, connection: UpstreamConnection) -> None:
@@ -211,17 +199,10 @@ class Exchange:
         ):
             return
         if self.answer_started:
-            self._finish(error.reason, str(error))
             self._client.abort()  # half an answer must not look like a whole one
+            self._finish(error.reason, error.detail)
             return
-        self._give_up(
-            Answer(
-                status=error.status,
-                reason=error.reason,
-                detail=f"{self.endpoint.region if self.endpoint else 'upstream'}: {error.detail}",
-                proxy_status=error.proxy_status,
-            )
-        )
+        self._give_up(answer_to(error))
 
     def _is_replayable(self, error: UpstreamError) -> bool:
         if isinstance(error, ConnectFailed):
@@ -264,21 +245,21 @@ class Exchange:
                 load.connect_failures += 1
             else:
                 load.failures += 1
-            self.failures.append((endpoint.id, str(error)))
+            self._failures.append((endpoint.id, str(error)))
         self._upstream = None
 
     # -- the request's body, from the client
 
     def on_request_body(self, data: bytes, *, ended: bool) -> None:
         """Body bytes, without the client's own framing."""
-        self.bytes_in += len(data)
+        self._bytes_in += len(data)
         self._request_ended = ended
         if self.head.body_length == CHUNKED:
             data = chunk(data) if data else b""
             if ended:
                 data += LAST_CHUNK
         if self._replay is not None:
-            if self.bytes_in <= MAX_REPLAY:
+            if self._bytes_in <= MAX_REPLAY:
                 self._replay.append(data)
             else:
                 self._replay = None
@@ -318,7 +299,7 @@ class Exchange:
             if self._retry():
                 if upstream is not None:
                     upstream.close()
-                self.failures.append((failed.id if failed else "", f"status {head.status}"))
+                self._failures.append((failed.id if failed else "", f"status {head.status}"))
                 return False
             self._unsent = unsent
             self._upstream = upstream
@@ -346,7 +327,7 @@ class Exchange:
 
     def on_answer_body(self, data: bytes, *, ended: bool) -> None:
         """Body bytes, without the endpoint's own framing; `ended` with the last."""
-        self.bytes_out += len(data)
+        self._bytes_out += len(data)
         if self._is_chunking_answer:
             data = (chunk(data) if data else b"") + (LAST_CHUNK if ended else b"")
         if self._head_out:
@@ -398,16 +379,16 @@ class Exchange:
         if upstream is not None:
             upstream.close()
         if self.answer_started:
-            self._finish(answer.reason, answer.detail)
             self._client.abort()
+            self._finish(answer.reason, answer.detail)
         else:
             self._give_up(answer)
 
     # -- the end
 
     def _give_up(self, answer: Answer) -> None:
-        over = passed_over(self._snapshot, self._forward) if answer.reason == reasons.NO_HEALTHY_ENDPOINT else ()
         self.status = answer.status
+        over = passed_over(self._snapshot, self._forward) if answer.reason == reasons.NO_HEALTHY_ENDPOINT else ()
         self._finish(answer.reason, answer.detail, over, answer=answer)
 
     def _finish(
@@ -418,8 +399,26 @@ class Exchange:
         answer: Answer | None = None,
     ) -> None:
         self.is_over = True
-        self._client.on_exchange_over(self, reason, detail, over, answer)
-
-    @property
-    def has_whole_request(self) -> bool:
-        return self._request_ended
+        client, head, endpoint = self._client, self.head, self.endpoint
+        outcome = Outcome(
+            listener=client.listener,
+            client_ip=client.client_ip,
+            request_id=self.request_id,
+            method=head.method,
+            host=head.host,
+            path=head.path,
+            status=self.status,
+            reason=reason,
+            detail=detail,
+            route=self._forward.route.id,
+            region=endpoint.region if endpoint else "",
+            endpoint=endpoint.id if endpoint else "",
+            attempts=self.attempts,
+            started_at=self._started_at,
+            bytes_in=self._bytes_in,
+            bytes_out=self._bytes_out,
+            passed_over=over,
+            failures=tuple(self._failures),
+        )
+        client.on_exchange_over(self, answer)
+        self._runtime.record(outcome)

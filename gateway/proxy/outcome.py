@@ -15,6 +15,7 @@ class Outcome:
     client_ip: str
     request_id: bytes
     method: str
+    """Empty, like host and path, where there was no usable head."""
     host: str
     path: bytes
     status: int
@@ -23,13 +24,13 @@ class Outcome:
     """Slug; empty for an answer that came from upstream."""
     detail: str
     route: str
-    region: str
-    endpoint: str
-    attempts: int
     started_at: float
     """Monotonic seconds, at the head's arrival."""
-    bytes_in: int
-    bytes_out: int
+    region: str = ""
+    endpoint: str = ""
+    attempts: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
     """Of bodies."""
     passed_over: tuple[tuple[str, str, str], ...] = ()
     """Where nothing could serve: (region, endpoint or "", reason) of every candidate."""

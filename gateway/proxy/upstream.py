@@ -17,7 +17,7 @@ from gateway.core.chunked import ChunkedReader, ChunkedRefused
 from gateway.core.gate import Endpoint
 from gateway.core.head import CHUNKED
 from gateway.core.response import UNTIL_CLOSE, parse_response_head
-from gateway.errors import AnswerRefused, AnswerTimeout, ConnectionLost, UpstreamError
+from gateway.errors import AnswerRefused, AnswerTimeout, ConnectFailed, ConnectionLost, UpstreamError
 from gateway.proxy.pool import IDLE_S
 
 if TYPE_CHECKING:
@@ -30,8 +30,24 @@ WRITE_BUFFER_HIGH: Final = 64 * 1024
 _NO_BODY: Final = 0
 
 
+async def connect(runtime: Runtime, endpoint: Endpoint, *, timeout_s: float) -> UpstreamConnection:
+    """Open a connection. Raises `ConnectFailed`."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, connection = await runtime.loop.create_connection(
+                lambda: UpstreamConnection(runtime, endpoint), endpoint.host, endpoint.port
+            )
+    except TimeoutError as error:
+        raise ConnectFailed(f"no connection within {timeout_s:g} s", timed_out=True) from error
+    except ConnectionRefusedError as error:
+        raise ConnectFailed("connection refused", refused=True) from error
+    except OSError as error:
+        raise ConnectFailed(f"no connection: {error.strerror or error}") from error
+    return connection
+
+
 class UpstreamConnection(asyncio.Protocol):
-    """Made by `Exchange`, kept by `Pool`."""
+    """Made by `connect`, kept by `Pool`."""
 
     __slots__ = (
         "_body_left",

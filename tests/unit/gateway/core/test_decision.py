@@ -10,18 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.book import EndpointBook
-from gateway.core.decision import Answer, Forward, decide, next_endpoint, no_endpoint
+from gateway.core.decision import Forward, Refusal, decide, next_endpoint, no_endpoint
 from gateway.core.gate import Endpoint
 from gateway.core.head import RequestHead
+from gateway.core.problems import Answer
 from gateway.core.snapshot import RoutingSnapshot
-from tests.harness.routing import head, routed, snapshot
+from tests.harness.routing import REGIONS, head, routed, snapshot
 
 
-def ask(view: RoutingSnapshot, request: RequestHead | None = None, country: str | None = None) -> Forward | Answer:
+def ask(view: RoutingSnapshot, request: RequestHead | None = None, country: str | None = None) -> Forward | Refusal:
     return decide(view, request or head(), "public", lambda: country)
 
 
-def endpoints(view: RoutingSnapshot, outcome: Forward | Answer) -> list[Endpoint]:
+def answer(outcome: Forward | Refusal) -> Answer:
+    assert isinstance(outcome, Refusal)
+    return outcome.answer
+
+
+def endpoints(view: RoutingSnapshot, outcome: Forward | Refusal) -> list[Endpoint]:
     """Every endpoint in the order in which attempts would go to them."""
     assert isinstance(outcome, Forward)
     book, tried, rng = EndpointBook(), list[Endpoint](), random.Random(5)
@@ -37,7 +43,7 @@ def test_attempts_go_through_a_region_before_the_next() -> None:
 
 def test_a_region_that_is_down_is_passed_over() -> None:
     view = snapshot(routed(strategy="failover"), down=("eu", "us-1"))
-    assert [entry.host for entry in endpoints(view, ask(view))][0] == "us-2"
+    assert endpoints(view, ask(view))[0].host == "us-2"
 
 
 def test_geography_follows_the_client() -> None:
@@ -62,9 +68,7 @@ def test_latency_follows_the_measurements() -> None:
 
 def test_no_route_is_a_404_and_another_method_a_405() -> None:
     view = snapshot(routed("/x", match={"methods": ["GET"]}))
-    missing, other = ask(view, head("/y")), ask(view, head("/x", method="PUT"))
-    assert isinstance(missing, Answer)
-    assert isinstance(other, Answer)
+    missing, other = answer(ask(view, head("/y"))), answer(ask(view, head("/x", method="PUT")))
     assert (missing.status, missing.reason) == (404, "no_route")
     assert (other.status, other.allow) == (405, ("GET",))
 
@@ -77,33 +81,36 @@ def test_bound_data_stays_in_its_regions_even_when_all_of_them_are_down() -> Non
     outcome = ask(view, head("/v1/profile/1"))
     assert endpoints(view, outcome) == []
     assert isinstance(outcome, Forward)
-    answer = no_endpoint(outcome)
-    assert (answer.status, answer.rule, answer.retry_after_s) == (503, "profile", 5)
-    assert "residency rule profile" in answer.detail
+    told = no_endpoint(outcome)
+    assert (told.status, told.rule, told.retry_after_s) == (503, "profile", 5)
+    assert "residency rule profile" in told.detail
 
 
 def test_a_node_that_may_not_hold_the_data_sends_the_client_to_one_that_may() -> None:
     view = snapshot(bound, region="us")
-    answer = ask(view, head("/v1/profile/1?x=1"))
-    assert isinstance(answer, Answer)
-    assert (answer.status, answer.location) == (308, b"https://eu.gw.example.com/v1/profile/1?x=1")
-    assert answer.rule == "profile"
+    sent = answer(ask(view, head("/v1/profile/1?x=1")))
+    assert (sent.status, sent.location) == (308, b"https://eu.gw.example.com/v1/profile/1?x=1")
+    assert sent.rule == "profile"
 
 
 def test_and_refuses_where_it_knows_no_such_gateway() -> None:
     rules = [{"data_type": "profile", "allowed_regions": ["ap"]}]
-    answer = ask(snapshot(bound, region="us", residency={"rules": rules}), head("/v1/profile/1"))
-    assert isinstance(answer, Answer)
-    assert (answer.status, answer.reason, answer.location) == (421, "region_may_not_hold", None)
+    told = answer(ask(snapshot(bound, region="us", residency={"rules": rules}), head("/v1/profile/1")))
+    assert (told.status, told.reason, told.location) == (421, "region_may_not_hold", None)
 
 
-def test_a_route_without_any_allowed_region_is_a_503_that_names_the_rule() -> None:
+def test_a_route_without_any_allowed_region_is_refused_by_every_node_with_the_rules_name() -> None:
     rules = [{"data_type": "profile", "allowed_regions": ["eu"], "zones": ["nowhere"]}]
     document: dict[str, Any] = {"residency": {"rules": rules, "zones": {"nowhere": {"countries": ["AQ"]}}}}
-    answer = ask(snapshot(bound, **document), head("/v1/profile/1"))
-    assert isinstance(answer, Answer)
-    assert answer.status in (421, 503)
-    assert answer.rule == "profile"
+    told = answer(ask(snapshot(bound, **document), head("/v1/profile/1")))
+    assert (told.status, told.rule) == (421, "profile")
+
+
+def test_a_route_whose_only_allowed_region_is_inactive_is_a_503_that_names_the_rule() -> None:
+    rules = [{"data_type": "profile", "allowed_regions": ["eu", "us"]}]
+    regions = [{**REGIONS[0], "active": False}, {**REGIONS[1], "active": False}, REGIONS[2]]
+    told = answer(ask(snapshot(bound, regions=regions, residency={"rules": rules}), head("/v1/profile/1")))
+    assert (told.status, told.reason, told.rule) == (503, "no_region_allowed", "profile")
 
 
 hosts = [f"{region}-{number}" for region in ("eu", "us", "ap") for number in (1, 2)]

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.core.problems import problem_response
+from gateway.core.problems import Answer, answer_to, problem_response
+from gateway.errors import RequestRefused
 
 
-def response(**changes: Any) -> tuple[bytes, dict[bytes, bytes], bytes]:
-    arguments: dict[str, Any] = {
+def response(
+    *, node_id: str = "gw-1", close: bool = False, head_only: bool = False, **changes: Any
+) -> tuple[bytes, dict[bytes, bytes], bytes]:
+    values: dict[str, Any] = {
         "status": 503,
         "reason": "no_healthy_endpoint",
         "detail": "nobody is there",
         "proxy_status": "destination_unavailable",
-        "node_id": "gw-1",
-        "request_id": "id-7",
     }
-    head, _, body = problem_response(**{**arguments, **changes}).partition(b"\r\n\r\n")
+    answer = Answer(**{**values, **changes})
+    raw = problem_response(answer, node_id=node_id, request_id=b"id-7", close=close, head_only=head_only)
+    head, _, body = raw.partition(b"\r\n\r\n")
     line, *fields = head.split(b"\r\n")
     return line, dict(field.split(b": ", 1) for field in fields), body
 
@@ -61,3 +64,10 @@ def test_head_gets_the_length_but_not_the_body() -> None:
 def test_a_node_id_that_is_no_token_is_quoted() -> None:
     assert response(node_id="1.node")[1][b"Proxy-Status"].startswith(b'"1.node"; error=')
     assert response(node_id='a"b')[1][b"Proxy-Status"].startswith(b'"a\\"b"; error=')
+
+
+def test_an_error_becomes_the_answer_to_its_sender() -> None:
+    answer = answer_to(RequestRefused("a sentence", status=431, reason="too_many_headers"))
+    assert (answer.status, answer.reason, answer.detail) == (431, "too_many_headers", "a sentence")
+    assert answer.allow == ()
+    assert "GET" in answer_to(RequestRefused("x", status=405, reason="method_forbidden")).allow

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from gateway.core import reasons
 from gateway.core.decision import Refusal, decide
 from gateway.core.forwarding import Forwarding
-from gateway.core.head import RequestHead, parse_request_head
+from gateway.core.head import RequestHead
 from gateway.core.problems import Answer, answer_to, problem_response
 from gateway.core.request_body import RequestBody
 from gateway.errors import RequestRefused
@@ -36,6 +36,16 @@ LINGER_S: Final = 2.0
 """How long a refused sender may go on before the connection is cut: closing at once would reset our answer away."""
 LINGER_BYTES: Final = 1024 * 1024
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+NOT_YET: Final = Answer(503, reasons.STARTING, "no configuration yet", "destination_unavailable", retry_after_s=1)
+TOO_MANY: Final = Answer(
+    503,
+    reasons.CONNECTION_LIMIT,
+    "as many connections as allowed are open",
+    "connection_limit_reached",
+    retry_after_s=1,
+)
+HEAD_LATE: Final = Answer(408, reasons.HEADER_TIMEOUT, "the request head took too long", "http_request_error")
+BODY_LATE: Final = Answer(408, reasons.BODY_TIMEOUT, "the body stopped coming", "http_request_error")
 
 
 class ClientConnection(asyncio.Protocol):
@@ -95,15 +105,7 @@ class ClientConnection(asyncio.Protocol):
         runtime.add_client(self)
         self._settings.connections += 1
         if self._settings.is_over_full():
-            self._refuse(
-                Answer(
-                    503,
-                    reasons.CONNECTION_LIMIT,
-                    "as many connections as allowed are open",
-                    "connection_limit_reached",
-                    retry_after_s=1,
-                )
-            )
+            self._refuse(TOO_MANY)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.deadline = -math.inf
@@ -150,13 +152,11 @@ class ClientConnection(asyncio.Protocol):
             self.abort()
         elif self._body is not None:
             if self._exchange is not None:
-                self._exchange.refuse(
-                    Answer(408, reasons.BODY_TIMEOUT, "the body stopped coming", "http_request_error")
-                )
+                self._exchange.refuse(BODY_LATE)
         elif self._exchange is not None:
             self.deadline = math.inf
         elif self._pending:
-            self._refuse(Answer(408, reasons.HEADER_TIMEOUT, "the request head took too long", "http_request_error"))
+            self._refuse(HEAD_LATE)
         else:
             self.deadline = now + LINGER_S
             self._close()
@@ -166,8 +166,8 @@ class ClientConnection(asyncio.Protocol):
     def _take_heads(self, data: bytes) -> None:
         """Start the request that `data` begins with; as long as answers are immediate, the next ones too."""
         while True:
-            while data[:2] == b"\r\n":
-                data = data[2:]  # RFC 9112 section 2.2: empty lines before a request line are robustness, not content
+            if data[:2] == b"\r\n":
+                data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request line mean nothing
             end = data.find(b"\r\n\r\n", max(0, self._head_size_seen - 3)) + 4
             if end == 3:
                 self._wait_for_head(data)
@@ -184,24 +184,15 @@ class ClientConnection(asyncio.Protocol):
             self._pending = b""
             self._set_deadline()
             return
-        limits = self._settings
-        line_end = data.find(b"\r\n")
-        if (len(data) if line_end < 0 else line_end) > limits.max_request_line:
-            self._refuse(
-                Answer(
-                    414,
-                    "request_line_too_long",
-                    f"a request line above {limits.max_request_line} bytes",
-                    "http_request_error",
-                )
-            )
-        elif len(data) > limits.max_header_bytes + limits.max_request_line:
-            self._refuse(answer_to(_headers_too_large(limits.max_header_bytes)))
-        else:
-            if not self._pending:
-                self.deadline = self._runtime.now() + limits.header_timeout_s
-            self._pending = data
-            self._head_size_seen = len(data)
+        try:
+            self._settings.check_partial(data)
+        except RequestRefused as error:
+            self._refuse(answer_to(error))
+            return
+        if not self._pending:
+            self.deadline = self._runtime.now() + self._settings.header_timeout_s
+        self._pending = data
+        self._head_size_seen = len(data)
 
     def _begin(self, raw: bytes) -> None:
         """One whole head is there."""
@@ -209,14 +200,13 @@ class ClientConnection(asyncio.Protocol):
         started_at = runtime.now()
         request_id = runtime.next_request_id()
         try:
-            head = self._check(raw)
+            head = settings.check(raw)
         except RequestRefused as error:
             self._refuse(answer_to(error), request_id=request_id, started_at=started_at)
             return
         snapshot = runtime.snapshot
         if snapshot is None:
-            starting = Answer(503, reasons.STARTING, "no configuration yet", "destination_unavailable", retry_after_s=1)
-            self._answer(head, Refusal(None, starting), request_id=request_id, started_at=started_at)
+            self._answer(head, Refusal(None, NOT_YET), request_id=request_id, started_at=started_at)
             return
         decided = decide(snapshot, head, settings.name, self._country_of_client)
         if isinstance(decided, Refusal):
@@ -227,44 +217,14 @@ class ClientConnection(asyncio.Protocol):
         )
         self.deadline = math.inf
         if head.body_length:
-            self._expect_body(head)
+            self._body = RequestBody(head.body_length, limit=settings.max_body)
+            self._set_deadline()
+            if head.expects_continue and not self._pending:
+                self.write(CONTINUE)
         exchange.start()
         if head.body_length and self._exchange is exchange and self._pending:
             pending, self._pending = self._pending, b""
             self._take_body(pending)
-
-    def _check(self, raw: bytes) -> RequestHead:
-        """The head, within this listener's limits. Raises `RequestRefused`."""
-        settings = self._settings
-        if len(raw) > settings.max_header_bytes and len(raw) - raw.find(b"\r\n") > settings.max_header_bytes + 4:
-            raise _headers_too_large(settings.max_header_bytes)
-        if raw.count(b"\r\n") - 2 > settings.max_headers:
-            raise RequestRefused(
-                f"more than {settings.max_headers} header fields", status=431, reason="too_many_headers"
-            )
-        head = parse_request_head(raw, max_request_line=settings.max_request_line)
-        if head.via:
-            self._refuse_loop(head)
-        if settings.max_body is not None and head.body_length > settings.max_body:
-            raise RequestRefused(
-                f"a body of {head.body_length} bytes, at most {settings.max_body} are allowed",
-                status=413,
-                reason=reasons.BODY_TOO_LARGE,
-            )
-        if head.is_websocket:
-            raise RequestRefused(
-                "an upgrade to WebSocket, which is not supported yet", status=501, reason=reasons.UPGRADE_NOT_SUPPORTED
-            )
-        return head
-
-    def _refuse_loop(self, head: RequestHead) -> None:
-        own = self._runtime.node_id.lower().encode()
-        for hop in head.via.split(b","):
-            words = hop.split()
-            if len(words) > 1 and words[1] == own:
-                raise RequestRefused(
-                    "a request that has passed this node before", status=508, reason=reasons.PROXY_LOOP
-                )
 
     def _country_of_client(self) -> str | None:
         if self._country is None:
@@ -272,12 +232,6 @@ class ClientConnection(asyncio.Protocol):
         return self._country or None
 
     # -- request bodies
-
-    def _expect_body(self, head: RequestHead) -> None:
-        self._body = RequestBody(head.body_length, limit=self._settings.max_body)
-        self._set_deadline()
-        if head.expects_continue and not self._pending:
-            self.write(CONTINUE)
 
     def _take_body(self, data: bytes) -> None:
         exchange, body = self._exchange, self._body
@@ -452,7 +406,3 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = math.inf
         else:
             self.deadline = self._runtime.now() + settings.idle_timeout_s
-
-
-def _headers_too_large(limit: int) -> RequestRefused:
-    return RequestRefused(f"header fields above {limit} bytes", status=431, reason="headers_too_large")

@@ -11,7 +11,7 @@ retried once a byte of its answer has gone to the client.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gateway.core import forwarding, reasons
 from gateway.core.chunked import LAST_CHUNK, chunk
@@ -20,6 +20,7 @@ from gateway.core.explain import passed_over
 from gateway.core.gate import Endpoint
 from gateway.core.head import CHUNKED, RequestHead
 from gateway.core.problems import Answer, answer_to
+from gateway.core.replay import Replay
 from gateway.core.response import ResponseHead
 from gateway.core.snapshot import RoutingSnapshot
 from gateway.errors import ConnectFailed, UpstreamError
@@ -29,11 +30,6 @@ from gateway.proxy.upstream import UpstreamConnection, connect
 if TYPE_CHECKING:
     from gateway.proxy.client import ClientConnection
     from gateway.proxy.ports import Runtime
-
-MAX_REPLAY: Final = 64 * 1024
-"""Largest request body kept so that it can be sent again."""
-MAX_UNSENT: Final = 64 * 1024
-"""Body bytes held while there is no connection yet; beyond, the client is not read from."""
 
 
 class Exchange:
@@ -54,8 +50,6 @@ class Exchange:
         "_snapshot",
         "_started_at",
         "_tried",
-        "_unsent",
-        "_unsent_size",
         "_upstream",
         "answer_ended",
         "answer_started",
@@ -100,10 +94,7 @@ class Exchange:
         self._upstream: UpstreamConnection | None = None
         self._is_attempting = False
         self._request_ended = head.body_length == 0
-        self._unsent: list[bytes] = []
-        self._unsent_size = 0
-        self._replay: list[bytes] | None = []
-        """The body so far, framed as sent; None once it is too large to be kept."""
+        self._replay = Replay()
         self._head_out = b""
         self._is_chunking_answer = False
 
@@ -175,10 +166,8 @@ class Exchange:
         endpoint = connection.endpoint
         authority = f"{endpoint.host}:{endpoint.port}".encode()
         data = self._client.forwarding.request(self.head, self.request_id, authority)
-        if self._unsent:
-            data += b"".join(self._unsent)
-            self._unsent.clear()
-            self._unsent_size = 0
+        if self.head.body_length:
+            data += self._replay.take_waiting()
             self._client.resume_body()
         service = self._forward.service
         connection.send(
@@ -193,10 +182,11 @@ class Exchange:
         policy = self._forward.service.retries
         if (
             not self.answer_started
-            and self._is_replayable(error)
+            and self._may_send_again(error)
             and policy.allows_error(error, method=self.head.method, retries_done=self.attempts - 1)
-            and self._retry()
+            and self._take_from_budget()
         ):
+            self._retry()
             return
         if self.answer_started:
             self._client.abort()  # half an answer must not look like a whole one
@@ -204,28 +194,26 @@ class Exchange:
             return
         self._give_up(answer_to(error))
 
-    def _is_replayable(self, error: UpstreamError) -> bool:
+    def _may_send_again(self, error: UpstreamError) -> bool:
         if isinstance(error, ConnectFailed):
-            return True  # nothing was sent: what came of the body still waits in `_unsent`
-        if self._replay is None or not self._request_ended:
-            return False
-        self._unsent = list(self._replay)
-        return True
+            return True  # nothing was sent: what has come of the body still waits
+        return self._request_ended and self._replay.is_whole
 
-    def _retry(self) -> bool:
-        runtime = self._runtime
+    def _take_from_budget(self) -> bool:
         service = self._forward.service
-        if not runtime.budget(service.id).take(service.retries, now=runtime.now()):
-            return False
+        return self._runtime.budget(service.id).take(service.retries, now=self._runtime.now())
+
+    def _retry(self) -> None:
+        if self._request_ended:
+            self._replay.rewind()
         upcoming = self._next_endpoint()
         if upcoming is not None:
             self._attempt(upcoming)
-            return True
+            return
         # Every eligible endpoint has been tried: again from the first, but not at once.
         self._tried.clear()
-        delay = service.retries.backoff_s(self.attempts - 1, runtime.rng)
-        runtime.loop.call_later(delay, self._attempt_unless_over)
-        return True
+        delay_s = self._forward.service.retries.backoff_s(self.attempts - 1, self._runtime.rng)
+        self._runtime.loop.call_later(delay_s, self._attempt_unless_over)
 
     def _attempt_unless_over(self) -> None:
         if not self.is_over:
@@ -258,11 +246,7 @@ class Exchange:
             data = chunk(data) if data else b""
             if ended:
                 data += LAST_CHUNK
-        if self._replay is not None:
-            if self._bytes_in <= MAX_REPLAY:
-                self._replay.append(data)
-            else:
-                self._replay = None
+        self._replay.keep(data)
         upstream = self._upstream
         if upstream is not None:
             upstream.write(data)
@@ -270,9 +254,8 @@ class Exchange:
             if upstream.is_awaiting_head:
                 upstream.extend(service.response_head_timeout_s if ended else service.idle_timeout_s)
         elif not self.answer_ended:
-            self._unsent.append(data)
-            self._unsent_size += len(data)
-            if self._unsent_size > MAX_UNSENT:
+            self._replay.wait(data)
+            if self._replay.is_full:
                 self._client.pause_body()
 
     def on_upstream_full(self) -> None:
@@ -285,27 +268,16 @@ class Exchange:
 
     def on_answer_head(self, head: ResponseHead) -> bool:
         """The final answer's head. False when it is dropped for another attempt."""
-        service = self._forward.service
+        policy = self._forward.service.retries
         if (
-            service.retries.statuses
-            and head.status in service.retries.statuses
+            head.status in policy.statuses
             and self._request_ended
-            and self._replay is not None
-            and service.retries.allows_status(head.status, method=self.head.method, retries_done=self.attempts - 1)
+            and self._replay.is_whole
+            and policy.allows_status(head.status, method=self.head.method, retries_done=self.attempts - 1)
+            and self._take_from_budget()
         ):
-            upstream, failed = self._upstream, self.endpoint
-            unsent, self._unsent = self._unsent, list(self._replay)
-            self._end_attempt(None)
-            if self._retry():
-                if upstream is not None:
-                    upstream.close()
-                self._failures.append((failed.id if failed else "", f"status {head.status}"))
-                return False
-            self._unsent = unsent
-            self._upstream = upstream
-            if failed is not None:
-                self._runtime.book.load(failed.id).in_flight += 1
-                self._is_attempting = True
+            self._drop_answer(head.status)
+            return False
         self.status = head.status
         close = self.close_after or not self.head.keep_alive or self._runtime.is_draining or not self._request_ended
         self._head_out, self._is_chunking_answer, self.close_after = forwarding.response(
@@ -317,6 +289,19 @@ class Exchange:
             close=close,
         )
         return True
+
+    def _drop_answer(self, status: int) -> None:
+        """Try elsewhere; the rest of this answer is not waited for."""
+        self._drop_attempt()
+        self._failures.append((self.endpoint.id if self.endpoint else "", f"status {status}"))
+        self._retry()
+
+    def _drop_attempt(self) -> None:
+        """What is under way upstream is worth nothing any more."""
+        upstream = self._upstream
+        self._end_attempt(None)
+        if upstream is not None:
+            upstream.close()
 
     def flush_head(self) -> None:
         """No body has come yet: the head must not wait for it."""
@@ -364,20 +349,14 @@ class Exchange:
         """The client left: what is under way for it is worth nothing."""
         if self.is_over:
             return
-        upstream = self._upstream
-        self._end_attempt(None)
-        if upstream is not None:
-            upstream.close()
+        self._drop_attempt()
         if not self.answer_started:
             self.status = 0
         self._finish(reasons.CLIENT_LEFT, "the client closed its connection")
 
     def refuse(self, answer: Answer) -> None:
         """The client's body turned out to be one that we refuse."""
-        upstream = self._upstream
-        self._end_attempt(None)
-        if upstream is not None:
-            upstream.close()
+        self._drop_attempt()
         if self.answer_started:
             self._client.abort()
             self._finish(answer.reason, answer.detail)

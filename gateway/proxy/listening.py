@@ -1,8 +1,11 @@
-"""What one listener's connections have in common: its limits and time-outs, and how many there are."""
+"""What does one listener allow? Its limits, each with its own refusal, its time-outs, and how many connections."""
 
 from __future__ import annotations
 
 from config.models import Listener
+from gateway.core import reasons
+from gateway.core.head import RequestHead, parse_request_head
+from gateway.errors import RequestRefused
 
 
 class ListenerSettings:
@@ -19,6 +22,7 @@ class ListenerSettings:
         "max_headers",
         "max_request_line",
         "name",
+        "node_name",
         "port",
         "via_line",
         "write_timeout_s",
@@ -27,6 +31,7 @@ class ListenerSettings:
     def __init__(self, listener: Listener, *, node_id: str, workers: int) -> None:
         limits, timeouts = listener.limits, listener.timeouts
         self.name = listener.name
+        self.node_name = node_id.lower().encode()
         self.port = listener.bind.port
         self.connections = 0
         self.max_connections = max(1, limits.max_connections // workers)
@@ -43,6 +48,50 @@ class ListenerSettings:
     def is_over_full(self) -> bool:
         """Whether the connection accepted last was one too many."""
         return self.connections > self.max_connections
+
+    def check_partial(self, data: bytes) -> None:
+        """A head that has not ended yet. Raises `RequestRefused` where no ending could make it acceptable."""
+        line_end = data.find(b"\r\n")
+        if (len(data) if line_end < 0 else line_end) > self.max_request_line:
+            raise RequestRefused(
+                f"a request line above {self.max_request_line} bytes", status=414, reason="request_line_too_long"
+            )
+        if len(data) > self.max_header_bytes + self.max_request_line:
+            raise self._headers_too_large()
+
+    def check(self, raw: bytes) -> RequestHead:
+        """A whole head, read. Raises `RequestRefused`."""
+        if len(raw) > self.max_header_bytes and len(raw) - raw.find(b"\r\n") > self.max_header_bytes + 4:
+            raise self._headers_too_large()
+        if raw.count(b"\r\n") - 2 > self.max_headers:
+            raise RequestRefused(f"more than {self.max_headers} header fields", status=431, reason="too_many_headers")
+        head = parse_request_head(raw, max_request_line=self.max_request_line)
+        if head.via:
+            self._refuse_loop(head.via)
+        if self.max_body is not None and head.body_length > self.max_body:
+            raise RequestRefused(
+                f"a body of {head.body_length} bytes, at most {self.max_body} are allowed",
+                status=413,
+                reason=reasons.BODY_TOO_LARGE,
+            )
+        if head.is_websocket:
+            raise RequestRefused(
+                "an upgrade to WebSocket, which is not supported yet", status=501, reason=reasons.UPGRADE_NOT_SUPPORTED
+            )
+        return head
+
+    def _headers_too_large(self) -> RequestRefused:
+        return RequestRefused(
+            f"header fields above {self.max_header_bytes} bytes", status=431, reason="headers_too_large"
+        )
+
+    def _refuse_loop(self, via: bytes) -> None:
+        for hop in via.split(b","):
+            words = hop.split()
+            if len(words) > 1 and words[1] == self.node_name:
+                raise RequestRefused(
+                    "a request that has passed this node before", status=508, reason=reasons.PROXY_LOOP
+                )
 
     def adopt(self, fresh: ListenerSettings) -> None:
         """Take over reloaded settings; connections that are open keep to the new ones from their next deadline on."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import shlex
 import shutil
 import signal
@@ -225,7 +226,8 @@ class Mesh:
         if service.read_only:
             lines.append('mount -o remount,ro "$root"')
         if service.max_files is not None:
-            lines.append(f"ulimit -n {service.max_files}")
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # an engine may raise it; a test may not everywhere
+            lines.append(f"ulimit -n {service.max_files if hard == -1 else min(service.max_files, hard)}")
         environment = [f"{name}={value}" for name, value in service.environment.items()]
         first = ["env", "--ignore-environment", f"--chdir={service.working_dir}", *environment, *service.argv]
         lines.append(f'exec chroot "$root" {shlex.join(first)}')

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from tidegate.node.disk import write_atomically
+from tidegate.node.durable import write_atomically
 
 LOCK = "node.lock"
 CENSUS = "processes.json"

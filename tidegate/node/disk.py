@@ -3,13 +3,11 @@
     <data_dir>/last-good.json   configuration text, where it came from, when it was accepted
     <data_dir>/verdicts.json    what the prober knew, and the version last published
 
-Text and verdicts, never compiled objects or secrets (the text names secrets, it does not hold them). A file is replaced
-whole: written beside, flushed to the disk, renamed; whoever reads sees the old or the new one, also after a power loss.
+Text and verdicts, never compiled objects or secrets (the text names secrets, it does not hold them).
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +15,7 @@ import msgspec
 
 from gateway.messages import EndpointState
 from health.core.verdict import from_saved
+from tidegate.node.durable import write_atomically
 from tidegate.node.logs import Log
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -86,23 +85,3 @@ class Disk:
         except (OSError, ValueError) as error:
             self._log.warning("saved state is unreadable, going on without it", file=str(path), error=str(error))
             return None
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, for its owner's eyes only, durable when this returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -102,6 +102,24 @@ class Answer:
         return not self.is_served and not self.is_refused_by_residency
 
 
+class AnswerLostError(aiohttp.ClientError):
+    """The connection ended before an answer came."""
+
+
+async def sent_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from sending an idempotent request a second time by itself when its connection is lost.
+
+    It does so for these two errors, even on a new connection, and would hide every request that a dying process takes
+    with it.
+    """
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as lost:
+        raise AnswerLostError(str(lost)) from lost
+
+
 class Traffic:
     """All clients, and the record of what they got."""
 
@@ -146,7 +164,8 @@ class Traffic:
         """Ask until cancelled."""
         connector = aiohttp.TCPConnector(force_close=True, limit=0)
         timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session, asyncio.TaskGroup() as group:
+        session = aiohttp.ClientSession(connector=connector, timeout=timeout, middlewares=(sent_once,))
+        async with session, asyncio.TaskGroup() as group:
             for region in self._gateways:
                 group.create_task(self._ask_on_time(session, region), name=f"clients in {region}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -76,6 +77,24 @@ async def test_where_nothing_listens_the_answer_is_an_error_in_words() -> None:
     assert answer.status is None
     assert answer.error is not None
     assert answer.error.startswith("ClientConnectorError: ")
+
+
+async def test_a_request_whose_connection_is_lost_is_sent_once_and_has_failed() -> None:
+    arrived: Counter[str] = Counter()
+
+    async def hang_up(request: web.Request) -> web.Response:
+        arrived[request.path] += 1
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", hang_up)
+    async with served(app) as url:
+        answers = await collect({"eu-west": url}, 20)
+    assert {answer.status for answer in answers} == {None}
+    assert all(answer.error is not None and answer.error.startswith("AnswerLostError") for answer in answers)
+    assert {arrived[answer.path] for answer in answers} == {1}
 
 
 async def test_a_server_that_stalls_is_asked_on_time_all_the_same_up_to_the_bound() -> None:

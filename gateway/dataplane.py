@@ -211,7 +211,8 @@ class DataPlane:
 
     def _close_idle(self) -> None:
         for client in list(self._clients):
-            client.close_if_idle()
+            if client.is_idle:
+                client.close()
 
     # -- what the connections need (gateway/proxy/ports.py)
 

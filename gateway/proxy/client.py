@@ -97,9 +97,8 @@ class ClientConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.client_ip = peer[0] if peer else ""
         runtime = self._runtime
-        self.forwarding = Forwarding(
-            node_id=runtime.node_id, client_ip=self.client_ip or "unknown", port=self._settings.port
-        )
+        client_ip = self.client_ip or "unknown"
+        self.forwarding = Forwarding(node_id=runtime.node_id, client_ip=client_ip, port=self._settings.port)
         self.deadline = runtime.now() + self._settings.header_timeout_s
         runtime.wheel.watch(self, now=runtime.now())
         runtime.add_client(self)
@@ -113,9 +112,8 @@ class ClientConnection(asyncio.Protocol):
         self._closing = True
         self._pending = b""
         self._runtime.remove_client(self)
-        exchange = self._exchange
-        if exchange is not None:
-            exchange.on_client_gone()
+        if self._exchange is not None:
+            self._exchange.on_client_gone()
 
     def eof_received(self) -> bool:
         if self._exchange is None or self._body is not None:
@@ -137,7 +135,9 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
-            self._linger(len(data))
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self.abort()
         elif self._body is not None:
             self._take_body(data)
         elif self._exchange is not None:
@@ -159,7 +159,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(HEAD_LATE)
         else:
             self.deadline = now + LINGER_S
-            self._close()
+            self.close()
 
     # -- requests
 
@@ -212,9 +212,8 @@ class ClientConnection(asyncio.Protocol):
         if isinstance(decided, Refusal):
             self._answer(head, decided, request_id=request_id, started_at=started_at)
             return
-        exchange = self._exchange = Exchange(
-            runtime, self, head, snapshot, decided, request_id=request_id, started_at=started_at
-        )
+        exchange = Exchange(runtime, self, head, snapshot, decided, request_id=request_id, started_at=started_at)
+        self._exchange = exchange
         self.deadline = math.inf
         if head.body_length:
             self._body = RequestBody(head.body_length, limit=settings.max_body)
@@ -289,7 +288,7 @@ class ClientConnection(asyncio.Protocol):
         if unread:
             self._close_lingering()
         elif exchange.close_after or (answer is not None and not exchange.head.keep_alive) or self._runtime.is_draining:
-            self._close()
+            self.close()
         else:
             self._next_request()
 
@@ -312,7 +311,7 @@ class ClientConnection(asyncio.Protocol):
         if unread:
             self._close_lingering()
         elif not head.keep_alive or self._runtime.is_draining:
-            self._close()
+            self.close()
         else:
             self._set_deadline()
         route = refusal.route.id if refusal.route else ""
@@ -360,15 +359,10 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """No request has begun on it."""
+        """No request has begun on it: nothing is lost by closing it."""
         return self._exchange is None and not self._pending and not self._closing
 
-    def close_if_idle(self) -> None:
-        """For a drain: nothing is lost by closing it."""
-        if self.is_idle:
-            self._close()
-
-    def _close(self) -> None:
+    def close(self) -> None:
         """When what was written has left."""
         self._closing = True
         self._pending = b""
@@ -391,11 +385,6 @@ class ClientConnection(asyncio.Protocol):
             transport.write_eof()
         else:
             transport.close()
-
-    def _linger(self, size: int) -> None:
-        self._lingered += size
-        if self._lingered > LINGER_BYTES:
-            self.abort()
 
     def _set_deadline(self) -> None:
         """What this connection now waits for decides how long it may."""

@@ -24,7 +24,7 @@ from gateway.core.replay import Replay
 from gateway.core.response import ResponseHead
 from gateway.core.snapshot import RoutingSnapshot
 from gateway.errors import ConnectFailed, UpstreamError
-from gateway.proxy.outcome import Outcome
+from gateway.proxy.outcome import Outcome, PassedOver
 from gateway.proxy.upstream import UpstreamConnection, connect
 
 if TYPE_CHECKING:
@@ -370,13 +370,7 @@ class Exchange:
         over = passed_over(self._snapshot, self._forward) if answer.reason == reasons.NO_HEALTHY_ENDPOINT else ()
         self._finish(answer.reason, answer.detail, over, answer=answer)
 
-    def _finish(
-        self,
-        reason: str,
-        detail: str,
-        over: tuple[tuple[str, str, str], ...] = (),
-        answer: Answer | None = None,
-    ) -> None:
+    def _finish(self, reason: str, detail: str, over: PassedOver = (), answer: Answer | None = None) -> None:
         self.is_over = True
         client, head, endpoint = self._client, self.head, self.endpoint
         outcome = Outcome(

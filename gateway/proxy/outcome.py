@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+PassedOver = tuple[tuple[str, str, str], ...]
+"""Where nothing could serve: (region, endpoint or "", reason) of every candidate."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -32,8 +35,7 @@ class Outcome:
     bytes_in: int = 0
     bytes_out: int = 0
     """Of bodies."""
-    passed_over: tuple[tuple[str, str, str], ...] = ()
-    """Where nothing could serve: (region, endpoint or "", reason) of every candidate."""
+    passed_over: PassedOver = ()
     failures: tuple[tuple[str, str], ...] = ()
     """(endpoint, what happened) of each attempt that failed."""
 

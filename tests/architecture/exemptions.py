@@ -7,11 +7,14 @@ EXPERIMENT = "an experiment is a test of its own: `make test` runs it, short, an
 UNMIRRORED: dict[str, str] = {
     "chaos/experiments/endpoint_cut.py": EXPERIMENT,
     "chaos/experiments/slow_region.py": EXPERIMENT,
+    "gateway/proxy/ports.py": "a Protocol without behaviour; gateway/dataplane.py, which has it, is tested",
 }
 """Modules without a test file of their own: path of the module -> where it is shown instead."""
 
 LONG_MODULES: dict[str, str] = {}
 """Modules over 400 lines: path -> why cutting it would make it harder to read."""
 
-LONG_FUNCTIONS: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {
+    "gateway/core/head.py::_read_fields": "runs for every request: 14 fields cost 4.5 us of a head's 7.2 us in one loop; a call a field would add to it",
+}
 """Functions over 60 lines: `path::Class.function` -> why, with the measurement where speed is the reason."""

@@ -182,7 +182,7 @@ class Bench:
         if not self._port:
             sock = socket.create_server(("127.0.0.1", 0))
             self._port = sock.getsockname()[1]
-            sock.setblocking(False)
+            sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
             await self.plane.listen("public", sock)
 
     def config(self) -> Config:

@@ -1,0 +1,69 @@
+"""Counts are deltas, and their keys are bounded."""
+
+from __future__ import annotations
+
+from gateway.core.book import EndpointBook
+from gateway.counts import Counts
+from gateway.messages import DURATION_BUCKETS_S
+from gateway.proxy.outcome import Outcome
+
+
+def outcome(*, status: int = 200, route: str = "r", path: bytes = b"/") -> Outcome:
+    return Outcome(
+        listener="public",
+        client_ip="192.0.2.1",
+        request_id=b"id",
+        method="GET",
+        host="h",
+        path=path,
+        status=status,
+        reason="",
+        detail="",
+        route=route,
+        started_at=0.0,
+        region="eu",
+    )
+
+
+def test_requests_are_counted_by_what_they_had_in_common() -> None:
+    counts = Counts()
+    for duration_s in (0.0005, 0.001, 0.003, 60.0):
+        counts.add(outcome(), duration_s)
+    counts.add(outcome(status=503), 0.1)
+    plain, failed = counts.take_routes()
+    assert (plain.route, plain.region, plain.status, plain.count) == ("r", "eu", 200, 4)
+    assert plain.total_s == 0.0005 + 0.001 + 0.003 + 60.0
+    assert plain.buckets[0] == 2, "a bucket holds what is at most its bound"
+    assert plain.buckets[2] == 1
+    assert plain.buckets[len(DURATION_BUCKETS_S)] == 1, "the last holds what is above all"
+    assert (failed.status, failed.count) == (503, 1)
+    assert counts.take_routes() == []
+
+
+def test_what_a_client_chooses_makes_no_new_key() -> None:
+    counts = Counts()
+    for number in range(100):
+        counts.add(outcome(path=b"/%d" % number), 0.1)
+    assert len(counts.take_routes()) == 1
+
+
+def test_endpoints_are_reported_when_something_happened_to_them() -> None:
+    counts, book = Counts(), EndpointBook()
+    load = book.load("a")
+    book.load("quiet")
+    load.attempts, load.connect_failures, load.in_flight = 3, 1, 1
+    (first,) = counts.take_endpoints(book)
+    assert (first.endpoint, first.attempts, first.connect_failures, first.in_flight) == ("a", 3, 1, 1)
+    load.attempts, load.in_flight = 4, 0
+    (second,) = counts.take_endpoints(book)
+    assert (second.attempts, second.connect_failures) == (1, 0)
+    assert counts.take_endpoints(book) == []
+
+
+def test_an_endpoint_that_comes_back_after_it_was_forgotten_starts_anew() -> None:
+    counts, book = Counts(), EndpointBook()
+    book.load("a").attempts = 5
+    counts.take_endpoints(book)
+    counts.forget(book.forget_all_but(()))
+    book.load("a").attempts = 2
+    assert counts.take_endpoints(book)[0].attempts == 2

@@ -33,8 +33,15 @@ class Ending:
 class Tasks:
     """The tasks of one component; close it and none is left."""
 
-    def __init__(self, log: Log, *, on_fatal: Callable[[BaseException], None] | None = None) -> None:
+    def __init__(
+        self,
+        log: Log,
+        *,
+        on_fatal: Callable[[BaseException], None] | None = None,
+        retry_s: float = RESTART_DELAY_S,
+    ) -> None:
         self._log = log
+        self._retry_s = retry_s
         self._on_fatal = on_fatal
         self._running: set[asyncio.Task[None]] = set()
 
@@ -76,6 +83,6 @@ class Tasks:
                 await work()
             except Exception as failure:  # noqa: BLE001 - the border: whatever failed is logged, then tried again
                 self._log.problem("task failed, starting it again", task=name, exc_info=failure)
-                await asyncio.sleep(RESTART_DELAY_S)
+                await asyncio.sleep(self._retry_s)
             else:
                 return

@@ -13,8 +13,19 @@ def test_the_first_change_after_quiet_is_due_at_once() -> None:
     coalescer = Coalescer()
     coalescer.changed(now=5.0)
     assert coalescer.due == 5.0
+
+
+def test_quiet_comes_back() -> None:
+    coalescer = Coalescer()
+    coalescer.changed(now=5.0)
     coalescer.sent(now=5.0)
     assert coalescer.due is None
+
+
+def test_after_quiet_it_is_at_once_again() -> None:
+    coalescer = Coalescer()
+    coalescer.changed(now=5.0)
+    coalescer.sent(now=5.0)
     coalescer.changed(now=9.0)
     assert coalescer.due == 9.0
 

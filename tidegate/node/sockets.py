@@ -41,7 +41,7 @@ def _bind(address: Address, *, is_shared: bool) -> socket.socket:
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        raise AddressUnavailable(_sentence(address, error)) from error
+        raise AddressUnavailable(sentence(address, error)) from error
     bound = socket.socket(family, kind, protocol)
     try:
         # Lets a restart pass connections of the last run in TIME_WAIT; it never lets two programs listen.
@@ -54,11 +54,12 @@ def _bind(address: Address, *, is_shared: bool) -> socket.socket:
             bound.listen(1)
     except OSError as error:
         bound.close()
-        raise AddressUnavailable(_sentence(address, error)) from error
+        raise AddressUnavailable(sentence(address, error)) from error
     return bound
 
 
-def _sentence(address: Address, error: OSError) -> str:
+def sentence(address: Address, error: OSError) -> str:
+    """What the operator is told."""
     what = f'listener "{address.name}" cannot listen on {address.host}:{address.port}'
     if error.errno == errno.EADDRINUSE:
         return (

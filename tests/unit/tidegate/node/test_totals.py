@@ -1,0 +1,50 @@
+"""Reports of all data planes, merged."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.messages import DURATION_BUCKETS_S, EndpointCount, Report, RouteCount
+from tidegate.node.totals import Answered, Totals
+
+BUCKETS = len(DURATION_BUCKETS_S) + 1
+
+
+def report(*routes: RouteCount, endpoints: tuple[EndpointCount, ...] = ()) -> Report:
+    return Report(1, 0, 0, list(routes), list(endpoints))
+
+
+def count(route: str = "api", status: int = 200, number: int = 1) -> RouteCount:
+    return RouteCount(route, "eu", status, "", number, 0.5 * number, [number] + [0] * (BUCKETS - 1))
+
+
+def test_counts_of_several_reports_add_up() -> None:
+    totals = Totals()
+    totals.add(report(count(number=2), count(status=503)))
+    totals.add(report(count(number=3)))
+    assert totals.requests == {Answered("api", "eu", 200, ""): 5, Answered("api", "eu", 503, ""): 1}
+    durations = totals.durations["api", "eu"]
+    assert (durations.buckets[0], durations.total_s) == (6, 3.0)
+
+
+def test_endpoints_add_up_and_are_forgotten_with_the_configuration() -> None:
+    totals = Totals()
+    for _ in range(2):
+        totals.add(report(endpoints=(EndpointCount("a", 3, 1, 1, 9), EndpointCount("b", 1, 0, 0, 0))))
+    learnt = totals.endpoints["a"]
+    assert (learnt.attempts, learnt.connect_failures, learnt.failures) == (6, 2, 2)
+    totals.keep_endpoints({"b"})
+    assert list(totals.endpoints) == ["b"]
+
+
+def test_series_are_bounded_and_nothing_is_lost_beyond() -> None:
+    totals = Totals(max_series=3)
+    totals.add(report(*(count(route=f"r{number}", status=404) for number in range(10))))
+    assert len(totals.requests) == 4
+    assert totals.requests[Answered("other", "other", 400, "other")] == 7
+    assert sum(totals.requests.values()) == 10
+
+
+def test_a_report_with_other_buckets_is_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        Totals().add(report(RouteCount("api", "eu", 200, "", 1, 0.1, [1])))

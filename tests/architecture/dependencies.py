@@ -74,6 +74,16 @@ def undeclared_imports(root: Path, distributions: Mapping[str, Sequence[str]]) -
                 yield f"{module.at(imported.line)} imports {imported.top} of {provided}, expected a declared dependency"
 
 
+def idle_dependencies(root: Path, distributions: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What everybody has to install although no module imports it. Extras may wait for their feature, and say so."""
+    imported = {
+        _normal(name) for module in modules(root) for one in module.imports for name in distributions.get(one.top, ())
+    }
+    for name, groups in sorted(declared(root).items()):
+        if "run" in groups and name not in imported:
+            yield f"pyproject.toml asks for {name}, which no module imports, expected it gone"
+
+
 def unlocked_dependencies(root: Path) -> Iterator[str]:
     """Declared dependencies that a lock file does not pin: it was not recompiled."""
     everything = {group for groups in declared(root).values() for group in groups}

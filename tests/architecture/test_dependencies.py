@@ -69,6 +69,17 @@ def test_an_undeclared_and_a_developers_import_are_found(tmp_path: Path) -> None
     ]
 
 
+def test_nothing_is_installed_that_is_not_imported() -> None:
+    expect_none(dependencies.idle_dependencies(REPOSITORY, packages_distributions()))
+
+
+def test_a_dependency_that_nothing_imports_is_found_unless_it_is_optional(tmp_path: Path) -> None:
+    plant(tmp_path, {"pyproject.toml": PROJECT, "gateway/thing.py": "import aiohttp\n"})
+    assert list(dependencies.idle_dependencies(tmp_path, {"aiohttp": ["aiohttp"], "yaml": ["PyYAML"]})) == [
+        "pyproject.toml asks for pyyaml, which no module imports, expected it gone"
+    ]
+
+
 def test_every_dependency_is_pinned_in_the_lock_files() -> None:
     expect_none(dependencies.unlocked_dependencies(REPOSITORY))
 

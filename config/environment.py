@@ -86,8 +86,17 @@ class _Override:
             return present.get(key, key)
         known = keys_at(path, self.document.root)
         if key not in known:
-            return self._problem((*path, key), "no such option", self._name(path, one_of(known, key)))
+            meant = self._with_two_underscores(path, key) or one_of(known, key)
+            return self._problem((*path, key), "no such option", self._name(path, meant))
         return key
+
+    def _with_two_underscores(self, path: KeyPath, key: str) -> str | None:
+        """TIDEGATE_NODE_REGION is nearly always meant as TIDEGATE_NODE__REGION."""
+        for known in keys_at(path, self.document.root):
+            rest = key.removeprefix(f"{known}_")
+            if rest != key and rest in keys_at((*path, known), self.document.root):
+                return f"{known}__{rest}"
+        return None
 
     def _descend(self, container: Data, step: str | int, path: KeyPath) -> Data:
         """The value at the step; where there is none yet, a collection of the kind that belongs there."""

@@ -77,8 +77,10 @@ def _fault(error: ErrorDetails, document: Document) -> Fault:
     path, value = _in_file(error["loc"], document.root, is_key_last=kind in {"missing", "extra_forbidden"})
     context = error.get("ctx", {})
     cause = context.get("error")
+    is_key = bool(error["loc"]) and error["loc"][-1] == "[key]"
     if isinstance(cause, Refused):
-        return Fault((*path, *cause.at) if isinstance(cause, Refusal) else path, cause.found, cause.expected)
+        at = cause.at if isinstance(cause, Refusal) else ()
+        return Fault((*path, *at), f"the key {cause.found}" if is_key else cause.found, cause.expected, is_key)
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         path = (*path, str(context.get("discriminator", "kind")).strip("'"))
     if kind == "extra_forbidden":
@@ -89,7 +91,7 @@ def _fault(error: ErrorDetails, document: Document) -> Fault:
         fault = Fault(
             path, shown(context.get("tag")), f"one of {str(context.get('expected_tags')).replace(chr(39), '')}"
         )
-    elif error["loc"] and error["loc"][-1] == "[key]":
+    elif is_key:
         fault = Fault(path, f"the key {shown(error['input'])}", _expected(error), is_key=True)
     elif holds_secret(path, document.root) and not isinstance(value, dict | None):
         fault = Fault(path, "a literal value", _expected(error))
@@ -129,6 +131,10 @@ def _required(path: KeyPath, data: Data) -> str:
     return f"a value for {path[-1]}, which is required ({first[0].lower()}{first[1:]})"
 
 
+def _number(bound: float) -> str:
+    return str(int(bound)) if bound == int(bound) else str(bound)
+
+
 _EXPECTED: dict[str, str | Callable[[dict[str, Any]], str]] = {
     "literal_error": lambda context: _choice(context["expected"]),
     "int_type": "a whole number",
@@ -151,10 +157,10 @@ _EXPECTED: dict[str, str | Callable[[dict[str, Any]], str]] = {
     "date_parsing": "a date such as 2027-06-01",
     "date_from_datetime_parsing": "a date such as 2027-06-01",
     "date_from_datetime_inexact": "a date without a time, such as 2027-06-01",
-    "greater_than": lambda context: f"more than {context['gt']}",
-    "greater_than_equal": lambda context: f"at least {context['ge']}",
-    "less_than": lambda context: f"less than {context['lt']}",
-    "less_than_equal": lambda context: f"at most {context['le']}",
+    "greater_than": lambda context: f"more than {_number(context['gt'])}",
+    "greater_than_equal": lambda context: f"at least {_number(context['ge'])}",
+    "less_than": lambda context: f"less than {_number(context['lt'])}",
+    "less_than_equal": lambda context: f"at most {_number(context['le'])}",
     "string_too_short": lambda context: f"at least {context['min_length']} characters",
     "string_too_long": lambda context: f"at most {context['max_length']} characters",
     "too_short": lambda context: f"at least {context['min_length']} in the list",

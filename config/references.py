@@ -27,7 +27,7 @@ def unknown(
 ) -> Iterator[Finding]:
     """A finding if the name is none of the known ones."""
     if name not in known:
-        expected = one_of(known, name) if known else f"a {what} that is declared, and none is"
+        expected = one_of(known, name) if known else f"a declared {what}, and there is none"
         yield Finding(path, f"the unknown {what} {shown(name)}", expected, severity)
 
 

@@ -69,7 +69,8 @@ def _retries(service: Service, path: KeyPath) -> Iterator[Finding]:
     for key, shorter in (("connect", timeouts.connect), ("response_head", timeouts.response_head)):
         if shorter > timeouts.total:
             found = f"{written(timeouts.total)}, less than {key} of {written(shorter)}, which is never reached"
-            yield Finding((*path, "timeouts", "total"), found, f"at least {written(shorter)}, or a shorter {key}")
+            expected = f"at least {written(shorter)}, or a shorter {key}"
+            yield Finding((*path, "timeouts", "total"), found, expected, "warning")
     if retries.per_try_timeout is not None and retries.per_try_timeout > timeouts.total:
         found = f"{written(retries.per_try_timeout)}, more than timeouts.total"
         yield Finding((*path, "retries", "per_try_timeout"), found, f"at most {written(timeouts.total)}")

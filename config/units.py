@@ -52,7 +52,7 @@ def _quoted(value: str) -> str:
     return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short) + '"'
 
 
-_QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,30})?)([A-Za-z%/]+)", re.ASCII)
+_QUANTITY = re.compile(r"([0-9]{1,16}(?:\.[0-9]{1,30})?)([A-Za-z%/]+)", re.ASCII)
 """Digits are bounded so that no text makes arithmetic slow."""
 
 _DURATION_UNITS = {
@@ -209,7 +209,7 @@ def _schema(pattern: str, description: str, *examples: str) -> WithJsonSchema:
     )
 
 
-_NUMBER = r"^[0-9]{1,15}(\.[0-9]{1,30})?"
+_NUMBER = r"^[0-9]{1,16}(\.[0-9]{1,30})?"
 
 Duration = Annotated[
     float,

@@ -21,7 +21,7 @@ def _checked_pattern(value: str) -> str:
         raise Refused(f"a pattern of {len(value)} characters", f"at most {LONGEST_PATTERN}")
     try:
         re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
         raise Refused(f"{shown(value)} ({error})", "a regular expression") from None
     return value
 

@@ -1,0 +1,279 @@
+"""Every mistake in relations between numbers is told by its place, what was found and what was expected."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.config.written import accepted, complaints, file
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            file(region="active: false"),
+            [
+                "t.yaml:2:3 regions: found active: false in every region, expected at least one active region",
+            ],
+            id="no active region",
+        ),
+        pytest.param(
+            file(endpoint=", weight: 0"),
+            [
+                (
+                    "t.yaml:6:7 services[0].endpoints: found only endpoints of weight 0, expected at least "
+                    "one that may take traffic"
+                ),
+            ],
+            id="only weights of nothing",
+        ),
+        pytest.param(
+            file(service="health_check: {host: api.example.com}"),
+            [
+                (
+                    "t.yaml:7:26 services[0].health_check.host: found host in a health check over tcp, "
+                    "expected protocol: http, or no such key"
+                ),
+            ],
+            id="a host for a tcp probe",
+        ),
+        pytest.param(
+            file(endpoint=", health_check: {expected_body: ok}"),
+            [
+                (
+                    "t.yaml:6:81 services[0].endpoints[0].health_check.expected_body: found expected_body in "
+                    "a health check over tcp, expected protocol: http, or no such key"
+                ),
+            ],
+            id="a body for a tcp probe of one endpoint",
+        ),
+        pytest.param(
+            file(service="health_check: {protocol: http, grpc_service: a}"),
+            [
+                (
+                    "t.yaml:7:50 services[0].health_check.grpc_service: found grpc_service in a health check "
+                    "over http, expected protocol: grpc"
+                ),
+            ],
+            id="a grpc service for an http probe",
+        ),
+        pytest.param(
+            file(service="health_check: {interval: 1s, timeout: 1s}"),
+            [
+                (
+                    "t.yaml:7:43 services[0].health_check.timeout: found 1s, not less than the interval of "
+                    "1s, expected less, or a slow endpoint is asked less often than the interval says"
+                ),
+            ],
+            id="a probe that may outlast its interval",
+        ),
+        pytest.param(
+            file(service="retries: {methods: []}"),
+            [
+                (
+                    "t.yaml:7:24 services[0].retries.methods: found no methods with max_retries: 2, expected "
+                    "methods, or max_retries: 0"
+                ),
+            ],
+            id="retries of no method",
+        ),
+        pytest.param(
+            file(service="retries: {retry_on: []}"),
+            [
+                (
+                    "t.yaml:7:25 services[0].retries.retry_on: found no retry_on with max_retries: 2, "
+                    "expected retry_on, or max_retries: 0"
+                ),
+            ],
+            id="retries for no reason",
+        ),
+        pytest.param(
+            file(service="retries: {backoff: {initial: 1s, max: 500ms}}"),
+            [
+                (
+                    "t.yaml:7:34 services[0].retries.backoff.initial: found 1s, more than max of 500ms, "
+                    "expected at most 500ms"
+                ),
+            ],
+            id="a backoff that starts above its end",
+        ),
+        pytest.param(
+            file(service="timeouts: {total: 500ms}"),
+            [
+                (
+                    "t.yaml:7:23 services[0].timeouts.total: found 500ms, less than connect of 1s, which is "
+                    "never reached, expected at least 1s, or a shorter connect"
+                ),
+                (
+                    "t.yaml:7:23 services[0].timeouts.total: found 500ms, less than response_head of 15s, "
+                    "which is never reached, expected at least 15s, or a shorter response_head"
+                ),
+            ],
+            id="a total below its parts",
+        ),
+        pytest.param(
+            file(service=("timeouts: {total: 20s}\nretries: {per_try_timeout: 30s}")),
+            [
+                (
+                    "t.yaml:8:32 services[0].retries.per_try_timeout: found 30s, more than timeouts.total, "
+                    "expected at most 20s"
+                ),
+            ],
+            id="a try longer than the whole",
+        ),
+        pytest.param(
+            file(service="outlier_detection: {base_ejection: 10m}"),
+            [
+                (
+                    "t.yaml:7:40 services[0].outlier_detection.base_ejection: found 10m, more than "
+                    "max_ejection of 5m, expected at most 5m"
+                ),
+            ],
+            id="an ejection that starts above its end",
+        ),
+        pytest.param(
+            file(route="region_routing: {strategy: weighted}"),
+            [
+                (
+                    "t.yaml:10:21 routes[0].region_routing.region_weights: found nothing, expected a weight "
+                    "above 0 for at least one region"
+                ),
+            ],
+            id="a strategy weighted without weights",
+        ),
+        pytest.param(
+            file(route="region_routing: {strategy: weighted, region_weights: {eu-west: 0}}"),
+            [
+                (
+                    "t.yaml:10:58 routes[0].region_routing.region_weights: found only weights of 0, expected "
+                    "a weight above 0 for at least one region"
+                ),
+            ],
+            id="region weights of nothing",
+        ),
+        pytest.param(
+            file(
+                route=(
+                    "region_routing: {strategy: multi_criteria, weights: {latency: 0, user_location: 0, "
+                    "capacity: 0, cost: 0, user_preference: 0}}"
+                )
+            ),
+            [
+                (
+                    "t.yaml:10:57 routes[0].region_routing.weights: found only weights of 0, expected at "
+                    "least one that is more"
+                ),
+            ],
+            id="criteria of no weight",
+        ),
+        pytest.param(
+            file(route="region_routing: {strategy: geo_proximity}"),
+            [
+                (
+                    "t.yaml:10:32 routes[0].region_routing.strategy: found geo_proximity, although eu-west "
+                    "has no location, expected a location for every region; those without come last"
+                ),
+            ],
+            id="geo proximity without locations",
+        ),
+        pytest.param(
+            file(route="cors: {allowed_origins: ['*'], credentials: true}"),
+            [
+                (
+                    "t.yaml:10:29 routes[0].cors.allowed_origins: found every origin together with "
+                    "credentials, expected origins by name, or credentials: false"
+                ),
+            ],
+            id="every origin with credentials",
+        ),
+        pytest.param(
+            file(route="sticky_split: cookie"),
+            [
+                (
+                    "t.yaml:10:19 routes[0].sticky_split: found sticky_split without split, expected split, "
+                    "or no sticky_split"
+                ),
+            ],
+            id="a sticky split without a split",
+        ),
+        pytest.param(
+            file(rest="election: {lease: 10s, renew: 5s}"),
+            [
+                (
+                    "t.yaml:10:31 election.renew: found 5s with a lease of 10s, expected at most 4500ms, so "
+                    "that one failed renewal does not cost the lease"
+                ),
+            ],
+            id="a renewal too late for its lease",
+        ),
+        pytest.param(
+            file(rest="failover: {detection: {interval: 3s, timeout: 5s}}"),
+            [
+                (
+                    "t.yaml:10:47 failover.detection.timeout: found 5s with an interval of 3s, expected at "
+                    "least 6s, so that one lost message is not a lost region"
+                ),
+            ],
+            id="a detection by one lost message",
+        ),
+        pytest.param(
+            file(rest="failover: {backoff: {initial: 2m}}"),
+            [
+                "t.yaml:10:31 failover.backoff.initial: found 2m, more than max of 1m, expected at most 1m",
+            ],
+            id="a promotion backoff above its end",
+        ),
+        pytest.param(
+            file(rest="failover: {min_regions: 2}"),
+            [
+                "t.yaml:10:25 failover.min_regions: found 2 with 1 declared, expected at most 1",
+            ],
+            id="more regions needed than there are",
+        ),
+        pytest.param(
+            file(rest="discovery: {min_ttl: 10m}"),
+            [
+                "t.yaml:10:22 discovery.min_ttl: found 10m, more than max_ttl of 5m, expected at most 5m",
+            ],
+            id="a least ttl above the most",
+        ),
+        pytest.param(
+            file(rest="sync: {lag: {warning: 1m}}"),
+            [
+                "t.yaml:10:23 sync.lag.warning: found 1m, more than critical of 10s, expected at most 10s",
+            ],
+            id="a warning after the alarm",
+        ),
+        pytest.param(
+            file(rest="clients: {health: {interval: 3s}}"),
+            [
+                ("t.yaml:10:19 clients.health.timeout: found 3s, not less than the interval, expected less than 3s"),
+            ],
+            id="clients that ask before the answer",
+        ),
+        pytest.param(
+            (
+                "regions: [{id: eu-west}]\n"
+                'services: [{id: api, endpoints: [{region: eu-west, address: "10.0.0.1:80"}]}]\n'
+                "routes: [{id: all, split: [{service: api, weight: 0}]}]\n"
+            ),
+            [
+                "t.yaml:3:27 routes[0].split: found only weights of 0, expected at least one that is more",
+            ],
+            id="a split of no weight",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(text: str, said: list[str]) -> None:
+    assert complaints(text) == said
+
+
+def test_the_numbers_of_the_contract_fit_each_other() -> None:
+    rest = "failover: {}\nelection: {}\nclients: {}\nsync: {}\ndisaster_recovery: {}"
+    text = file(service="outlier_detection: {}\ncircuit_breaker: {}", rest=rest)
+    assert complaints(text) == []
+    assert accepted(text).election is not None
+
+
+def test_no_retries_need_no_methods() -> None:
+    assert complaints(file(service="retries: {max_retries: 0, methods: [], retry_on: []}")) == []

@@ -1,0 +1,75 @@
+"""The configuration in force, and attempts to change it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.configuration import document, load
+from tidegate.node.configuration import Attempt, Configuration
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "tidegate.yaml"
+    path.write_text(json.dumps(document()))
+    return path
+
+
+def edit(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    changed = document()
+    change(changed)
+    file.write_text(json.dumps(changed))
+
+
+def in_force(file: Path, degraded: str | None = None) -> Configuration:
+    return Configuration(load(file=file), degraded=degraded, wall=lambda: 5.0)
+
+
+async def test_a_good_file_is_adopted_and_compiled(file: Path) -> None:
+    configuration = in_force(file)
+    edit(file, lambda changed: changed["routes"][0].update(id="renamed"))
+    attempt = await configuration.reload(file, environ={})
+    assert attempt == configuration.last_reload == Attempt(ok=True, changed=True, problems=(), at=5.0)
+    assert [route.id for route in configuration.routing.table.routes] == ["renamed"]
+    assert '"renamed"' in configuration.as_json
+    assert configuration.reloads == {"adopted": 1, "unchanged": 0, "refused": 0}
+
+
+async def test_a_file_that_says_the_same_changes_nothing(file: Path) -> None:
+    configuration = in_force(file)
+    routing = configuration.routing
+    edit(file, lambda changed: changed["routes"][0].update(match={"path": "/*"}))
+    attempt = await configuration.reload(file, environ={})
+    assert (attempt.ok, attempt.changed) == (True, False)
+    assert configuration.routing is routing
+
+
+async def test_a_bad_file_leaves_the_old_one_and_says_every_mistake(file: Path) -> None:
+    configuration = in_force(file)
+    before = configuration.loaded
+    edit(file, lambda changed: changed.update(colour="blue", taste="sour"))
+    attempt = await configuration.reload(file, environ={})
+    assert not attempt.ok
+    assert len(attempt.problems) == 2
+    assert configuration.loaded is before
+    assert configuration.reloads["refused"] == 1
+
+
+async def test_what_needs_a_restart_is_refused_as_a_whole(file: Path) -> None:
+    configuration = in_force(file)
+    edit(file, lambda changed: (changed["node"].update(id="x"), changed["routes"][0].update(id="renamed")))
+    attempt = await configuration.reload(file, environ={})
+    assert not attempt.ok
+    assert attempt.problems[0].startswith("node.id cannot change while the node runs")
+    assert [route.id for route in configuration.routing.table.routes] == ["api"]
+
+
+async def test_a_good_file_ends_the_time_on_the_last_good_one(file: Path) -> None:
+    configuration = in_force(file, degraded="the file was bad")
+    assert (await configuration.reload(file, environ={})).ok
+    assert configuration.degraded is None

@@ -1,0 +1,209 @@
+"""The control side of a node, with a prober whose verdicts a test sets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.messages import DURATION_BUCKETS_S, Hello, Publication, Report, RouteCount
+from health.core.probe import ProbeTarget
+from health.core.region import RegionVerdict
+from health.core.verdict import EndpointVerdict
+from tests.harness.configuration import document
+from tidegate.demo import waiting
+from tidegate.node.channel import memory_pair
+from tidegate.node.control import Control
+from tidegate.node.disk import Disk
+from tidegate.node.logs import Log, silent
+from tidegate.node.startup import choose, make_plan
+from tidegate.node.tasks import Tasks
+
+
+class SetProber:
+    """Verdicts by hand."""
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self.on_change = on_change
+        self.targets: list[str] = []
+        self.restored: Mapping[str, EndpointVerdict] = {}
+        self.verdicts: dict[str, EndpointVerdict] = {}
+        self.reconciled = 0
+
+    def reconcile(self, targets: Sequence[ProbeTarget]) -> None:
+        self.reconciled += 1
+        self.targets = [target.endpoint for target in targets]
+
+    def restore(self, saved: Mapping[str, EndpointVerdict]) -> None:
+        self.restored = saved
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def endpoints(self) -> Mapping[str, EndpointVerdict]:
+        return self.verdicts
+
+    def regions(self) -> Mapping[str, RegionVerdict]:
+        return {"eu": RegionVerdict("eu", "up", 1, 1, "1 of 1 endpoint up", 1.0)}
+
+    def region_rtts(self) -> Mapping[str, float]:
+        return {"eu": 0.01}
+
+    def say(self, endpoint: str, health: Any) -> None:
+        service, region, _ = endpoint.split("/")
+        self.verdicts[endpoint] = EndpointVerdict(endpoint, service, region, health, "probe", 1.0)
+        self.on_change()
+
+
+class House:
+    """One control after another over the same directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.file = directory / "tidegate.yaml"
+        self.document = document()
+        self.write()
+        (directory / "data").mkdir()
+        self.disk = Disk(directory / "data", silent())
+        self.lines: list[dict[str, Any]] = []
+        self.tasks = Tasks(Log(self.lines.append))
+        self.prober: SetProber
+
+    def write(self) -> None:
+        self.file.write_text(json.dumps(self.document))
+
+    def control(self) -> Control:
+        chosen = choose(self.file, disk=self.disk, environ={})
+
+        def make_prober(on_change: Callable[[], None]) -> SetProber:
+            self.prober = SetProber(on_change)
+            return self.prober
+
+        made = Control(
+            plan=make_plan(chosen.loaded),
+            chosen=chosen,
+            disk=self.disk,
+            environ={},
+            make_prober=make_prober,
+            clock=asyncio.get_running_loop().time,
+            wall=lambda: 100.0,
+            log=Log(self.lines.append),
+            tasks=self.tasks,
+        )
+        made.start()
+        return made
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    made = House(tmp_path)
+    yield made
+    await made.tasks.close()
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    await waiting.until(lambda: bool(condition()), within_s=5, what="a test's condition", every_s=0)
+
+
+ENDPOINT = "api/eu/127.0.0.1:7001"
+
+
+async def test_control_publishes_at_its_start_and_probes_every_endpoint(house: House) -> None:
+    control = house.control()
+    assert control.snapshot is not None
+    assert control.snapshot.version == 1
+    assert house.prober.targets == [ENDPOINT, "api/us/127.0.0.1:7002"]
+
+
+async def test_a_verdict_goes_out_as_a_new_version(house: House) -> None:
+    control = house.control()
+    await until(lambda: control.snapshot)
+    house.prober.say(ENDPOINT, "down")
+    await until(lambda: control.snapshot and control.snapshot.version == 2)
+
+
+async def test_verdicts_and_version_outlive_the_process(house: House) -> None:
+    first = house.control()
+    house.prober.say(ENDPOINT, "down")
+    await until(lambda: first.snapshot and first.snapshot.version == 2)
+    first.save_verdicts()
+    second = house.control()
+    assert second.snapshot is not None
+    assert second.snapshot.version == 3
+    assert house.prober.restored[ENDPOINT].health == "down"
+
+
+async def test_the_configuration_is_kept_for_a_later_start(house: House) -> None:
+    house.control()
+    await until(lambda: house.disk.last_good(house.file))
+    saved = house.disk.last_good(house.file)
+    assert saved is not None
+    assert saved.text == house.file.read_text()
+
+
+async def test_a_node_on_its_last_good_configuration_is_degraded_and_does_not_call_it_the_files(house: House) -> None:
+    house.control()
+    await until(lambda: house.disk.last_good(house.file))
+    good = house.file.read_text()
+    house.file.write_text("colour: blue")
+    control = house.control()
+    assert any("last good configuration" in reason for reason in control.degraded())
+    await asyncio.sleep(0)
+    assert getattr(house.disk.last_good(house.file), "text", None) == good
+
+
+async def test_a_reload_probes_what_is_new_and_forgets_what_is_gone(house: House) -> None:
+    control = house.control()
+    house.document["services"][0]["endpoints"].pop()
+    house.write()
+    attempt = await control.reload("test")
+    assert attempt.changed
+    assert house.prober.targets == [ENDPOINT]
+    await until(lambda: control.snapshot and control.snapshot.version == 2)
+
+
+async def test_a_reload_that_changes_nothing_asks_nothing_of_the_prober(house: House) -> None:
+    control = house.control()
+    assert (await control.reload("test")).ok
+    assert house.prober.reconciled == 1
+    assert control.snapshot is not None
+    assert control.snapshot.version == 1
+
+
+async def test_a_bad_file_is_said_in_the_log(house: House) -> None:
+    control = house.control()
+    house.file.write_text("colour: blue")
+    assert not (await control.reload("test")).ok
+    assert [line["event"] for line in house.lines if line["level"] == "error"] == [
+        "configuration refused, the old one stays"
+    ]
+
+
+async def test_reports_are_merged_and_tell_who_serves(house: House) -> None:
+    house.document["node"]["workers"] = 2
+    house.write()
+    control = house.control()
+    ours, theirs = memory_pair()
+    house.tasks.start("session", lambda: control.publisher.serve(theirs))
+    await ours.send(Hello(1, 7))
+    assert isinstance(await ours.receive(), Publication)
+    assert control.degraded() == ["data planes not serving: 0, 1 of 2"]
+    buckets = [1] + [0] * len(DURATION_BUCKETS_S)
+    await ours.send(Report(1, 3, 2, [RouteCount("api", "eu", 200, "", 1, 0.1, buckets)], []))
+    await until(control.serving)
+    assert control.serving() == {1}
+    assert sum(control.totals.requests.values()) == 1
+    assert control.degraded() == ["data planes not serving: 0 of 2"]
+    control.is_orphan = True
+    assert any("supervisor is gone" in reason for reason in control.degraded())
+    ours.close()
+
+
+async def test_a_disk_that_is_full_is_said_and_serving_goes_on(house: House) -> None:
+    control = house.control()
+    (house.file.parent / "data").rename(house.file.parent / "gone")
+    control.save_verdicts()
+    assert any("cannot keep verdicts" in line["event"] for line in house.lines)

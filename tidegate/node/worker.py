@@ -65,6 +65,7 @@ class Worker:
         on_second: Callable[[], None],
         log: Log,
         tasks: Tasks,
+        without_control_s: float = WITHOUT_CONTROL_S,
     ) -> None:
         self._slot = slot
         self._data_plane = data_plane
@@ -75,6 +76,7 @@ class Worker:
         self._on_second = on_second
         self._log = log
         self._tasks = tasks
+        self._without_control_s = without_control_s
         self._acceptors: dict[int, list[Acceptor]] = {}
         self._slot_lock = asyncio.Lock()
         self._channel: ToControl | None = None
@@ -170,7 +172,7 @@ class Worker:
 
     async def _start_without_control(self) -> None:
         try:
-            async with asyncio.timeout(WITHOUT_CONTROL_S):
+            async with asyncio.timeout(self._without_control_s):
                 await self._has_snapshot.wait()
         except TimeoutError:
             publication = await asyncio.to_thread(self._from_disk)

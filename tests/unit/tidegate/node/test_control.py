@@ -3,98 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.messages import DURATION_BUCKETS_S, Hello, Publication, Report, RouteCount
-from health.core.probe import ProbeTarget
-from health.core.region import RegionVerdict
-from health.core.verdict import EndpointVerdict
-from tests.harness.configuration import document
+from tests.harness.control import House
 from tidegate.demo import waiting
 from tidegate.node.channel import memory_pair
-from tidegate.node.control import Control
-from tidegate.node.disk import Disk
-from tidegate.node.logs import Log, silent
-from tidegate.node.startup import choose, make_plan
-from tidegate.node.tasks import Tasks
-
-
-class SetProber:
-    """Verdicts by hand."""
-
-    def __init__(self, on_change: Callable[[], None]) -> None:
-        self.on_change = on_change
-        self.targets: list[str] = []
-        self.restored: Mapping[str, EndpointVerdict] = {}
-        self.verdicts: dict[str, EndpointVerdict] = {}
-        self.reconciled = 0
-
-    def reconcile(self, targets: Sequence[ProbeTarget]) -> None:
-        self.reconciled += 1
-        self.targets = [target.endpoint for target in targets]
-
-    def restore(self, saved: Mapping[str, EndpointVerdict]) -> None:
-        self.restored = saved
-
-    async def run(self) -> None:
-        await asyncio.Event().wait()
-
-    def endpoints(self) -> Mapping[str, EndpointVerdict]:
-        return self.verdicts
-
-    def regions(self) -> Mapping[str, RegionVerdict]:
-        return {"eu": RegionVerdict("eu", "up", 1, 1, "1 of 1 endpoint up", 1.0)}
-
-    def region_rtts(self) -> Mapping[str, float]:
-        return {"eu": 0.01}
-
-    def say(self, endpoint: str, health: Any) -> None:
-        service, region, _ = endpoint.split("/")
-        self.verdicts[endpoint] = EndpointVerdict(endpoint, service, region, health, "probe", 1.0)
-        self.on_change()
-
-
-class House:
-    """One control after another over the same directory."""
-
-    def __init__(self, directory: Path) -> None:
-        self.file = directory / "tidegate.yaml"
-        self.document = document()
-        self.write()
-        (directory / "data").mkdir()
-        self.disk = Disk(directory / "data", silent())
-        self.lines: list[dict[str, Any]] = []
-        self.tasks = Tasks(Log(self.lines.append))
-        self.prober: SetProber
-
-    def write(self) -> None:
-        self.file.write_text(json.dumps(self.document))
-
-    def control(self) -> Control:
-        chosen = choose(self.file, disk=self.disk, environ={})
-
-        def make_prober(on_change: Callable[[], None]) -> SetProber:
-            self.prober = SetProber(on_change)
-            return self.prober
-
-        made = Control(
-            plan=make_plan(chosen.loaded),
-            chosen=chosen,
-            disk=self.disk,
-            environ={},
-            make_prober=make_prober,
-            clock=asyncio.get_running_loop().time,
-            wall=lambda: 100.0,
-            log=Log(self.lines.append),
-            tasks=self.tasks,
-        )
-        made.start()
-        return made
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from config.problems import Finding, KeyPath, Problem, problem
 def check(
     config: Config, document: Document, *, folder: Path, environ: Mapping[str, str], ignoring: Collection[KeyPath] = ()
 ) -> Iterator[Problem]:
-    """Problems of the whole. What stands at or below a path in `ignoring` was not what the operator wrote."""
+    """Problems of the whole. What stands around or below a path in `ignoring` was not what the operator wrote."""
     for finding in _findings(config, folder=folder, environ=environ):
-        if any(finding.path[: len(path)] == path for path in ignoring):
+        if any(finding.path[: len(path)] == path[: len(finding.path)] for path in ignoring):
             continue
         place = document.key_place(finding.path) if finding.is_key else document.place(finding.path)
         yield problem(place, finding.path, finding.found, finding.expected, finding.severity)

@@ -33,6 +33,12 @@ def keys_at(path: KeyPath, data: Data) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key for one in types_at(path, data) if _is_model(one) for key in _fields(one)))
 
 
+def is_single(path: KeyPath, data: Data) -> bool:
+    """Whether a single value belongs here, or nothing does: no list, no mapping."""
+    found = types_at(path, data)
+    return not any(_is_model(one) or _is_mapping(one) or get_origin(one) is tuple for one in found)
+
+
 def is_free_mapping(path: KeyPath, data: Data) -> bool:
     """Whether the operator chooses the keys here, as in `tenants`."""
     return any(get_origin(one) is not None and _is_mapping(one) for one in types_at(path, data))

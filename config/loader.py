@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from config import crosschecks, environment, faults, unbuilt
 from config import document as documents
 from config.document import Data, Document
+from config.keys import is_single
 from config.models import DEFAULT_LISTENER, Config
 from config.problems import ConfigurationError, KeyPath, Place, Problem, in_order, problem
 
@@ -108,13 +109,16 @@ def _as_config(root: Data, folder: Path) -> Config:
 
 
 def _pruned(root: Data, paths: list[KeyPath]) -> Data:
-    """A copy without the refused values, so that the rest can be looked at too."""
+    """A copy without the refused values, so that the rest can be looked at too.
+
+    Only keys that nobody knows and single values go: without a list, others would seem to refer to nothing.
+    """
     pruned = copy.deepcopy(root)
     for path in paths:
         container: Any = pruned
         for part in path[:-1]:
             container = documents.child(container, part)
-        if path and isinstance(container, dict):
+        if path and isinstance(container, dict) and is_single(path, root):
             container.pop(path[-1], None)
     return pruned
 

@@ -28,14 +28,53 @@ def covers(earlier: Match, later: Match) -> bool:
     )
 
 
+def hiding(matches: Sequence[Match]) -> Iterator[tuple[int, int]]:
+    """Each match that no request reaches, with the first before it that takes all its requests.
+
+    Whoever covers a match has its path or one around it, and its first host or a wildcard around that: earlier matches
+    are looked up by the two, because comparing thousands of routes pair by pair takes many seconds.
+    """
+    earlier: dict[tuple[str, str], list[int]] = {}
+    for index, match in enumerate(matches):
+        around = (
+            known
+            for path in _paths_around(match.path)
+            for host in _hosts_around(match.hosts)
+            for known in earlier.get((path, host), ())
+        )
+        hidden_by = min((known for known in around if covers(matches[known], match)), default=None)
+        if hidden_by is not None:
+            yield index, hidden_by
+        for host in match.hosts or (_ANY_HOST,):
+            earlier.setdefault((match.path, host), []).append(index)
+
+
+_ANY_HOST = ""
+
+
+def _paths_around(path: str) -> Iterator[str]:
+    yield path
+    position = path.find("/")
+    while position >= 0:
+        if path[: position + 1] + "*" != path:
+            yield path[: position + 1] + "*"
+        position = path.find("/", position + 1)
+
+
+def _hosts_around(hosts: Sequence[str]) -> Iterator[str]:
+    yield _ANY_HOST
+    if hosts:
+        yield hosts[0]
+        labels = hosts[0].removeprefix("*.").split(".")
+        yield from (f"*.{'.'.join(labels[depth:])}" for depth in range(1, len(labels)))
+
+
 def _hidden_routes(routes: Sequence[Route]) -> Iterator[Finding]:
-    for index, route in enumerate(routes):
-        for earlier in routes[:index]:
-            if covers(earlier.match, route.match):
-                found = f"the route {shown(route.id)}, which no request reaches: {shown(earlier.id)} before it hides it"
-                expected = f"it before {shown(earlier.id)}, or a narrower match there"
-                yield Finding(("routes", index), found, expected, "warning")
-                break
+    for hidden, by in hiding([route.match for route in routes]):
+        name, hiding_name = shown(routes[hidden].id), shown(routes[by].id)
+        found = f"the route {name}, which no request reaches: {hiding_name} before it hides it"
+        expected = f"it before {hiding_name}, or a narrower match there"
+        yield Finding(("routes", hidden), found, expected, "warning")
 
 
 def _nowhere_to_go(config: Config) -> Iterator[Finding]:

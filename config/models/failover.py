@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from config.models.model import Model, Refusal, matching
-from config.models.values import FilePath, Host, HostName, Label, Origin, Port, Secret, Slug
+from config.models.values import FilePath, Host, HostName, Label, Origin, Port, Secret, Slug, url_of
 from config.units import Duration, Refused, between, shown
 
 
@@ -159,7 +159,7 @@ class DisasterRecovery(Model):
 class Acceptor(Model):
     """One vote for the lease."""
 
-    url: Annotated[str, *matching(r"(?:redis|rediss|https?)://[!-?A-~]{1,500}", "a URL without credentials")]
+    url: Annotated[str, AfterValidator(url_of("redis", "rediss", "http", "https"))]
     """Where it answers."""
     witness: bool = False
     """Votes, holds no data."""

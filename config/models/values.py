@@ -232,7 +232,8 @@ Network = Annotated[
 # --- URLs -----------------------------------------------------------------------------------------------------------
 
 
-def _url(*schemes: str, is_origin: bool = False) -> Callable[[str], str]:
+def url_of(*schemes: str, is_origin: bool = False) -> Callable[[str], str]:
+    """What checks a URL. One with credentials in it is refused, and not repeated in the message."""
     example = f"{schemes[-1]}://gw1.example.com"
     expected = f"a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}, such as {example}"
 
@@ -256,9 +257,9 @@ def _url(*schemes: str, is_origin: bool = False) -> Callable[[str], str]:
     return check
 
 
-Url = Annotated[str, AfterValidator(_url("http", "https")), Field(json_schema_extra={"format": "uri"})]
+Url = Annotated[str, AfterValidator(url_of("http", "https")), Field(json_schema_extra={"format": "uri"})]
 Origin = Annotated[
-    str, AfterValidator(_url("http", "https", is_origin=True)), Field(json_schema_extra={"format": "uri"})
+    str, AfterValidator(url_of("http", "https", is_origin=True)), Field(json_schema_extra={"format": "uri"})
 ]
 """Scheme, host and port: where something stands, not what is asked of it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config.document import Data
-from config.keys import description_at, holds_secret, is_free_mapping, keys_at, types_at
+from config.keys import description_at, holds_secret, is_free_mapping, is_single, keys_at, types_at
 from config.models import Config
 from config.problems import KeyPath
 
@@ -56,3 +56,12 @@ def test_secrets_are_known_by_where_they_stand() -> None:
     assert holds_secret(("secrets", "signing_keys", 0), {})
     assert holds_secret(("admin", "tokens", 0, "token"), {})
     assert not holds_secret(("admin", "tokens", 0, "name"), {})
+
+
+def test_single_values_are_told_from_lists_and_mappings() -> None:
+    assert is_single(("node", "workers"), {})
+    assert is_single(("nowhere",), {})
+    assert not is_single(("regions", 0, "compliance_zones"), {})
+    assert not is_single(("residency", "rules", 0, "allowed_regions"), {})
+    assert not is_single(("sync", "collections", 0, "conflict"), {})
+    assert not is_single(("tenants",), {})

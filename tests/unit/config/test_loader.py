@@ -65,6 +65,18 @@ def test_all_mistakes_are_told_at_once_whoever_finds_them() -> None:
     ]
 
 
+def test_a_mistake_in_a_list_makes_no_follow_up_mistakes() -> None:
+    text = file(
+        region="compliance_zones: gdpr",
+        route="data_types: [a]",
+        rest="residency: {rules: [{data_type: a, zones: [gdpr]}]}\nadmin: {bind: 0.0.0.0:9900, tokens: some}",
+    )
+    assert [one.split(": found", 1)[0] for one in complaints(text)] == [
+        "t.yaml:3:23 regions[0].compliance_zones",
+        "t.yaml:13:37 admin.tokens",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

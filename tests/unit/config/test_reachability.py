@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from config.models import Match
-from config.reachability import covers
+from config.reachability import covers, hiding
 from tests.unit.config.written import complaints
 
 HEAD = """\
@@ -67,6 +69,26 @@ def test_a_wider_match_covers_a_narrower_one(earlier: str, later: str) -> None:
 )
 def test_a_match_that_lets_something_through_covers_nothing(earlier: str, later: str) -> None:
     assert not covers(match(earlier), match(later))
+
+
+matches = st.builds(
+    Match,
+    hosts=st.lists(
+        st.sampled_from(["a.example", "*.example", "b.a.example", "*.a.example", "*.b.a.example"]), max_size=2
+    ).map(tuple),
+    path=st.sampled_from(["/*", "/", "/a", "/a/*", "/a/b", "/a/b/*", "/ab/*"]),
+    methods=st.sampled_from([(), ("GET",), ("GET", "PUT")]),
+)
+
+
+@given(st.lists(matches, max_size=8))
+def test_looking_up_finds_what_comparing_every_pair_finds(some: list[Match]) -> None:
+    pairs = [
+        (later, next(earlier for earlier in range(later) if covers(some[earlier], some[later])))
+        for later in range(len(some))
+        if any(covers(some[earlier], some[later]) for earlier in range(later))
+    ]
+    assert list(hiding(some)) == pairs
 
 
 def test_a_hidden_route_is_a_warning_that_names_what_hides_it() -> None:

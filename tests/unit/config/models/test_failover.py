@@ -112,3 +112,9 @@ def test_failover_has_the_values_of_the_contract() -> None:
 def test_a_schedule_is_what_cron_takes(schedule: str) -> None:
     rest = f"disaster_recovery: {{drill: {{schedule: '{schedule}', region: eu-west}}}}"
     assert complaints(file(rest=rest)) == []
+
+
+def test_an_acceptor_with_a_password_is_refused_without_repeating_it() -> None:
+    (said,) = complaints(file(rest="election: {acceptors: [{url: 'redis://:hunter2@10.0.0.5'}]}"))
+    assert said.startswith("t.yaml:10:30 election.acceptors[0].url: found a URL with credentials in it, expected a URL")
+    assert "hunter2" not in said

@@ -27,11 +27,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.tree import REPOSITORY
 from tests.integration.compose.project import Service
 
 PREFIX_BITS = 16
 SHARED_STATE = frozenset({"/proc", "/etc", "/run"})
 """What every container has for itself."""
+LENT = (REPOSITORY, Path(sys.prefix), Path(sys.base_prefix))
+"""What our programs are run from, and is not in an image."""
 CANNOT = (
     "this machine does not let the test create namespaces ({}): run it as root with CAP_SYS_ADMIN and CAP_NET_ADMIN"
 )
@@ -223,6 +226,10 @@ class Mesh:
             if read_only:
                 lines.append(f'mount -o remount,bind,ro "$root"{target}')
         lines += [f'mkdir -p "$root"{target}; mount -t tmpfs tmpfs "$root"{target}' for target in service.tmpfs]
+        for path in LENT:  # a clone may stand below a path that the service has for itself
+            if any(path.is_relative_to(target) for target in service.tmpfs):
+                into = f'"$root"{shlex.quote(str(path))}'
+                lines += [f"mkdir -p {into}", f"mount --bind {shlex.quote(str(path))} {into}"]
         if service.read_only:
             lines.append('mount -o remount,ro "$root"')
         if service.max_files is not None:

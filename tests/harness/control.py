@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.messages import DURATION_BUCKETS_S, Hello, Publication, Report, RouteCount
 from health.core.probe import ProbeTarget
 from health.core.region import RegionVerdict
 from health.core.verdict import EndpointVerdict
 from tests.harness.configuration import document
+from tidegate.demo.waiting import until
+from tidegate.node.channel import memory_pair
 from tidegate.node.control import Control
 from tidegate.node.disk import Disk
 from tidegate.node.logs import Log, silent
@@ -65,13 +69,14 @@ class House:
         self.disk = Disk(directory / "data", silent())
         self.lines: list[dict[str, Any]] = []
         self.tasks = Tasks(Log(self.lines.append))
+        self.environ: dict[str, str] = {}
         self.prober: SetProber
 
     def write(self) -> None:
         self.file.write_text(json.dumps(self.document))
 
     def control(self) -> Control:
-        chosen = choose(self.file, disk=self.disk, environ={})
+        chosen = choose(self.file, disk=self.disk, environ=self.environ)
 
         def make_prober(on_change: Callable[[], None]) -> SetProber:
             self.prober = SetProber(on_change)
@@ -81,7 +86,7 @@ class House:
             plan=make_plan(chosen.loaded),
             chosen=chosen,
             disk=self.disk,
-            environ={},
+            environ=self.environ,
             make_prober=make_prober,
             clock=asyncio.get_running_loop().time,
             wall=lambda: 100.0,
@@ -90,3 +95,26 @@ class House:
         )
         made.start()
         return made
+
+
+async def connect(house: House, control: Control, slot: int, report: Report | None = None) -> None:
+    """A data plane that routes by what it is sent, and says so."""
+    ours, theirs = memory_pair()
+    house.tasks.start(f"session {slot}", lambda: control.publisher.serve(theirs))
+    await ours.send(Hello(slot, 1000 + slot))
+    publication = await ours.receive()
+    assert isinstance(publication, Publication)
+    await ours.send(report or Report(publication.version, 3, 1, [], []))
+
+    def has_reported() -> bool:
+        session = control.publisher.sessions.get(slot)
+        return session is not None and session.report is not None
+
+    await until(has_reported, within_s=5, what="the report is heard", every_s=0)
+
+
+def routes(count: int, *, status: int = 200, seconds: float = 0.01) -> RouteCount:
+    """So many equal answers."""
+    buckets = [0] * (len(DURATION_BUCKETS_S) + 1)
+    buckets[bisect_left(DURATION_BUCKETS_S, seconds)] = count
+    return RouteCount("api", "eu", status, "", count, seconds * count, buckets)

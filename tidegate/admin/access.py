@@ -1,6 +1,6 @@
 """Who may ask the admin API what? Roles viewer < operator < admin, proven by a bearer token.
 
-    no tokens configured   whoever connects over loopback, and calls us by a loopback name, is a viewer; others are nobody
+    no tokens configured   whoever connects over loopback and calls us by a loopback name is a viewer; others are nobody
     tokens configured      whoever brings one that has not expired has its role, over loopback too
 
 The name matters: a web page that a person opens can make their browser send requests to 127.0.0.1 (DNS rebinding), but

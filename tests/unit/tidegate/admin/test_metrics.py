@@ -1,0 +1,81 @@
+"""The node's numbers for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.messages import EndpointCount, Report
+from tests.harness.control import House, connect, routes
+from tidegate.admin.metrics import Exposition
+from tidegate.node.control import Control
+from tidegate.node.lifeline import ChildState, Processes
+
+ENDPOINT = "api/eu/127.0.0.1:7001"
+
+
+def samples(control: Control) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    body, content_type = Exposition(control).text("text/plain")
+    assert content_type.startswith("text/plain; version=0.0.4")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+async def test_reports_of_all_data_planes_are_one_set_of_counters(house: House) -> None:
+    control = house.control()
+    endpoints = [EndpointCount(ENDPOINT, 5, 2, 1, 0)]
+    await connect(house, control, 0, Report(1, 3, 1, [routes(4), routes(1, status=503)], endpoints))
+    await connect(house, control, 1, Report(1, 2, 2, [routes(6, seconds=3.0)], endpoints))
+    found = samples(control)
+    answered = (("reason", ""), ("region", "eu"), ("route", "api"))
+    assert found["tidegate_requests_total", (*answered, ("status", "200"))] == 10
+    assert found["tidegate_requests_total", (*answered, ("status", "503"))] == 1
+    where = (("region", "eu"), ("route", "api"))
+    assert found["tidegate_request_duration_seconds_bucket", (("le", "0.01"), *where)] == 5
+    assert found["tidegate_request_duration_seconds_bucket", (("le", "5.0"), *where)] == 11
+    assert found["tidegate_request_duration_seconds_count", where] == 11
+    assert found["tidegate_connections", ()] == 5
+    assert found["tidegate_requests_in_flight", ()] == 3
+    assert found["tidegate_workers_serving", ()] == 2
+    assert found["tidegate_upstream_attempts_total", (("endpoint", ENDPOINT),)] == 10
+    assert found["tidegate_upstream_failures_total", (("endpoint", ENDPOINT), ("stage", "connect"))] == 4
+
+
+async def test_health_is_a_number_and_what_is_untested_has_none(house: House) -> None:
+    control = house.control()
+    house.prober.say(ENDPOINT, "down")
+    house.prober.say("api/us/127.0.0.1:7002", "untested")
+    found = samples(control)
+    assert {labels[0]: value for (name, labels), value in found.items() if name == "tidegate_endpoint_up"} == {
+        ("endpoint", ENDPOINT): 0.0
+    }
+    assert found["tidegate_region_up", (("region", "eu"),)] == 1.0
+    assert found["tidegate_region_rtt_seconds", (("region", "eu"),)] == 0.01
+
+
+async def test_a_refused_reload_and_a_restart_show(house: House) -> None:
+    control = house.control()
+    assert samples(control)["tidegate_config_last_reload_success", ()] == 1
+    house.file.write_text("colour: blue")
+    await control.reload("test")
+    control.processes = Processes(5, [ChildState("worker", 1, 7, 3, ready=True)])
+    found = samples(control)
+    assert found["tidegate_config_last_reload_success", ()] == 0
+    assert found["tidegate_config_reloads_total", (("outcome", "refused"),)] == 1
+    assert found["tidegate_worker_restarts_total", (("role", "worker"), ("slot", "1"))] == 3
+    assert found["tidegate_degraded", ()] == 1
+    assert found["tidegate_ready", ()] == 0
+
+
+async def test_no_series_says_when_it_was_created(house: House) -> None:
+    control = house.control()
+    await connect(house, control, 0, Report(1, 0, 0, [routes(1)], []))
+    assert not [name for name, _ in samples(control) if name.endswith("_created")]
+
+
+async def test_open_metrics_is_spoken_to_who_asks_for_it(house: House) -> None:
+    body, content_type = Exposition(house.control()).text("application/openmetrics-text; version=1.0.0")
+    assert content_type.startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")

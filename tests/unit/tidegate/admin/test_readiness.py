@@ -1,0 +1,33 @@
+"""Should traffic be sent to this node?"""
+
+from __future__ import annotations
+
+from tests.harness.control import House, connect
+from tidegate.admin import readiness
+
+
+async def test_a_node_is_ready_once_one_data_plane_serves(house: House) -> None:
+    control = house.control()
+    assert not readiness.is_ready(control)
+    assert readiness.state(control) == "starting"
+    await connect(house, control, 0)
+    assert readiness.is_ready(control)
+    assert readiness.state(control) == "ready"
+
+
+async def test_a_node_that_is_being_stopped_is_not_ready(house: House) -> None:
+    control = house.control()
+    await connect(house, control, 0)
+    control.is_draining = True
+    assert not readiness.is_ready(control)
+    assert readiness.state(control) == "draining"
+    assert "[-]not-draining being stopped" in readiness.report(control)
+    assert readiness.report(control).endswith("readyz check failed\n")
+
+
+async def test_degraded_is_ready_and_says_why(house: House) -> None:
+    control = house.control()
+    await connect(house, control, 0)
+    assert "[+]data-planes 1 of 2 serve\n" in readiness.report(control)
+    assert "[!]degraded data planes not serving: 1 of 2\n" in readiness.report(control)
+    assert readiness.report(control).endswith("readyz check passed\n")

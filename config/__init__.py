@@ -1,13 +1,15 @@
 """What the operator wrote, as frozen values.
 
-text              config/document.py       YAML 1.2 with the line and column of every value; duplicate keys refused
+text              config/document.py       YAML 1.2 with the line and column of every key and value
 shape             config/models/           one frozen model a concern, with every default, unit and bound
 units             config/units.py          250ms, 64KiB, 100/s, 20%
+keys              config/keys.py           which keys may stand where, read from the models
+words             config/faults.py         what the models refused, as people say it, with the nearest known key
 environment       config/environment.py    TIDEGATE_NODE__REGION and its like
 secrets           config/secrets.py        env:NAME and file:path, resolved late, never dumped
 sense             config/crosschecks.py    what no single value can know: references, overlaps, unsafe relations
 not yet           config/unbuilt.py        options whose feature is not built are refused, by name
-together          config/loader.py         a file in, a `Loaded` configuration or every problem at once out
+together          config/loader.py         a file in; a `Loaded` configuration, or every problem at once, out
 editors           config/schema.py         the same models as JSON Schema
 residency         config/core/residency.py one policy, one question: may this data go there
 """

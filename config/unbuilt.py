@@ -3,7 +3,8 @@
 The table below is the whole truth: one line an option, with what to do instead. When a feature is built its line goes,
 and the option opens. `[]` stands for every position of a list, `*` for every key of a mapping. A value that asks for
 nothing (null, false, an empty list or mapping, `none`, a block with `enabled: false`) passes; so does a value named in
-its line because it says what happens anyway.
+its line because it says what happens anyway. The models' default of an option in the table is the contract's, for the
+day it opens; until then nothing reads it.
 """
 
 from __future__ import annotations

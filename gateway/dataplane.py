@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from config.models import Config
 from gateway.core.book import EndpointBook
+from gateway.core.durations import Durations
 from gateway.core.retries import RetryBudget
 from gateway.core.snapshot import CompiledRouting, RoutingSnapshot, build_snapshot, compile_routing
 from gateway.core.timer_wheel import TimerWheel
@@ -84,6 +85,7 @@ class DataPlane:
         self._logs_access = True
         self._counts = Counts()
         self._budgets: dict[str, RetryBudget] = {}
+        self._durations: dict[str, Durations] = {}
         self._listeners: dict[str, ListenerSettings] = {}
         self._acceptors: list[Acceptor] = []
         self._clients: set[ClientConnection] = set()
@@ -172,6 +174,7 @@ class DataPlane:
             self.pool.close_endpoint(endpoint_id)
         for service in [name for name in self._budgets if name not in routing.services]:
             del self._budgets[service]
+            self._durations.pop(service, None)
 
     # -- listening and draining
 
@@ -221,6 +224,12 @@ class DataPlane:
         if budget is None:
             budget = self._budgets[service] = RetryBudget(now=self.now())
         return budget
+
+    def durations(self, service: str) -> Durations:
+        durations = self._durations.get(service)
+        if durations is None:
+            durations = self._durations[service] = Durations()
+        return durations
 
     def next_request_id(self) -> bytes:
         """Unique for as long as 64 random bits and a count are."""

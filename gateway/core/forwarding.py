@@ -33,6 +33,10 @@ class Forwarding:
             self._last_host = head.host
             self._host_lines = self._render_host(head.host)
         framing = b"Transfer-Encoding: chunked\r\n\r\n" if head.body_length == CHUNKED else b"\r\n"
+        if head.expects_continue:
+            framing = b"Expect: 100-continue\r\n" + framing  # the endpoint decides; its 100 is passed on
+        elif head.is_websocket:
+            framing = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
         if not head.host:
             framing = b"Host: " + authority + b"\r\n" + framing
         return b"%b %b%b HTTP/1.1\r\n%b%bX-Request-Id: %b\r\n%b" % (
@@ -51,6 +55,21 @@ class Forwarding:
             return self._tail + b"\r\n"
         quoted = b'"' + name + b'"' if b":" in name else name
         return self._tail + b";host=" + quoted + b"\r\nX-Forwarded-Host: " + name + b"\r\n"
+
+
+def interim(head: ResponseHead) -> bytes:
+    """A 1xx, passed on."""
+    return status_line(head.status) + head.forwarded_fields + b"\r\n"
+
+
+def switching(head: ResponseHead, *, via_line: bytes, request_id: bytes) -> bytes:
+    """The 101 that opens a WebSocket."""
+    return b"%b%b%bX-Request-Id: %b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" % (
+        status_line(101),
+        head.forwarded_fields,
+        via_line,
+        request_id,
+    )
 
 
 def response(

@@ -23,6 +23,7 @@ from typing import Final
 
 import httptools
 
+from gateway.core.websocket import check_handshake
 from gateway.errors import RequestRefused
 
 CHUNKED: Final = -1
@@ -87,6 +88,7 @@ class RequestHead:
         "raw",
         "version",
         "via",
+        "websocket_accept",
     )
 
     raw: bytes
@@ -105,6 +107,8 @@ class RequestHead:
     keep_alive: bool
     expects_continue: bool
     is_websocket: bool
+    websocket_accept: bytes | None
+    """What the endpoint's 101 must prove; None where no tunnel is asked for."""
     via: bytes
     """Existing `Via` values, comma-separated, lower case; empty when there are none."""
     forwarded_fields: bytes
@@ -165,6 +169,14 @@ def parse_request_head(raw: bytes, *, scheme: bytes = b"http", max_request_line:
     except httptools.HttpParserError as error:
         raise RequestRefused(f"a malformed request head: {error}") from error
     _read_target(head, target, scheme)
+    if head.is_websocket:
+        head.websocket_accept = check_handshake(
+            method=method,
+            version=version,
+            body_length=head.body_length,
+            keys=head.values(b"sec-websocket-key"),
+            versions=head.values(b"sec-websocket-version"),
+        )
     return head
 
 
@@ -214,7 +226,7 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
         elif name == b"expect":
             if value != b"100-continue":
                 raise RequestRefused("an Expect other than 100-continue", status=417, reason="expectation_failed")
-            expects_continue = True
+            expects_continue = head.version == 11
         if name not in _KEPT:
             start = field.start() + 2
             if start > kept_from:
@@ -232,9 +244,10 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
     head.host = _host_name(host)
     head.body_length = CHUNKED if chunked else length or 0
     head.via = via
-    head.expects_continue = expects_continue and head.version == 11 and head.body_length != 0
+    head.expects_continue = expects_continue and head.body_length != 0
     head.forwarded_fields = b"".join(kept)
     head.is_websocket = False
+    head.websocket_accept = None
     head.keep_alive = head.version == 11
     if connection:
         _read_connection(head, connection, upgrade)

@@ -1,24 +1,24 @@
 """What of a request's body waits to be sent, and what could be sent again?
 
 no connection yet    bytes wait here, up to `HIGH`; beyond, the client is not read from
-sent                 a copy is kept as long as the whole stays within `MAX_REPLAY`, so that a retry can send it again
+sent                 a copy is kept as long as the whole stays within its bound, so that a retry can send it again
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-MAX_REPLAY: Final = 64 * 1024
-"""Largest body kept for a retry."""
 HIGH: Final = 64 * 1024
 
 
 class Replay:
     """The body as framed for the endpoint."""
 
-    __slots__ = ("_kept", "_kept_size", "_waiting", "_waiting_size")
+    __slots__ = ("_bound", "_kept", "_kept_size", "_waiting", "_waiting_size")
 
-    def __init__(self) -> None:
+    def __init__(self, bound: int) -> None:
+        """`bound`: the largest body, in bytes, that is kept for a retry."""
+        self._bound = bound
         self._kept: list[bytes] | None = []
         self._kept_size = 0
         self._waiting: list[bytes] = []
@@ -28,7 +28,7 @@ class Replay:
         """Remember `data` for a retry, unless the body has become too large for that."""
         if self._kept is not None:
             self._kept_size += len(data)
-            if self._kept_size <= MAX_REPLAY:
+            if self._kept_size <= self._bound:
                 self._kept.append(data)
             else:
                 self._kept = None

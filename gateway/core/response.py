@@ -14,6 +14,7 @@ from typing import Final
 import httptools
 
 from gateway.core.head import CHUNKED, MAX_BODY_LENGTH
+from gateway.core.websocket import check_switch
 from gateway.errors import AnswerRefused
 
 UNTIL_CLOSE: Final = -2
@@ -52,8 +53,10 @@ def status_line(status: int) -> bytes:
     return b"HTTP/1.1 %d %s\r\n" % (status, _PHRASES.get(status, b""))
 
 
-def parse_response_head(raw: bytes, *, method: str) -> ResponseHead:
+def parse_response_head(raw: bytes, *, method: str, websocket_accept: bytes | None = None) -> ResponseHead:
     """Check one response head, from its first byte to the empty line that ends it, as the answer to `method`.
+
+    `websocket_accept` is what a 101 must prove (`gateway.core.websocket`), None where no switch was asked for.
 
     Raises `AnswerRefused`; the connection must then be closed.
     """
@@ -61,10 +64,14 @@ def parse_response_head(raw: bytes, *, method: str) -> ResponseHead:
     line = _STATUS_LINE.fullmatch(raw, 0, line_end)
     if line is None:
         raise AnswerRefused("a status line that is not 'HTTP/1.x 1xx-5xx'")
-    if line[2] == b"101":
-        raise AnswerRefused("a switch of protocols that nobody asked for", proxy_status="http_upgrade_failed")
+    is_switch = line[2] == b"101"
+    if is_switch:
+        check_switch(raw, websocket_accept)
     try:
         httptools.HttpResponseParser(_NO_CALLBACKS).feed_data(raw)
+    except httptools.HttpParserUpgrade as error:
+        if not is_switch:
+            raise AnswerRefused("an upgrade without a 101", proxy_status="http_upgrade_failed") from error
     except httptools.HttpParserError as error:
         raise AnswerRefused(f"a malformed response head: {error}") from error
     head = ResponseHead()

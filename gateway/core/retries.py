@@ -1,7 +1,8 @@
 """May this request be tried again, and when?
 
 Safe is: an attempt that failed before the endpoint had a byte of the request, whatever the method; for the methods
-configured as idempotent also a connection lost before any byte of the answer, and the statuses configured. Never once
+configured as idempotent also a connection lost before any byte of the answer, and the statuses configured, be they the
+endpoint's or ours for it (a 504 for no answer in time, a 502 for nonsense). Never once
 a byte of an answer has gone to the client. A budget keeps retries from multiplying the load of a failing service
 (Finagle, "Retry budgets"): a share of the requests of the last seconds, and a few a second always.
 """
@@ -40,7 +41,9 @@ class RetryPolicy:
             return False
         if isinstance(error, ConnectFailed):
             return self.on_connect_failure
-        return isinstance(error, ConnectionLost) and self.on_reset and method in self.methods
+        if isinstance(error, ConnectionLost):
+            return self.on_reset and method in self.methods
+        return error.status in self.statuses and method in self.methods
 
     def allows_status(self, status: int, *, method: str, retries_done: int) -> bool:
         """Whether an answer with `status` may be dropped for another attempt."""

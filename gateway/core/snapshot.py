@@ -41,9 +41,16 @@ class ServicePlan:
     max_connections: int
     """Of the whole node."""
     connect_timeout_s: float
-    response_head_timeout_s: float
+    try_timeout_s: float
+    """From the request's last byte to the answer's head: the shorter of `response_head` and `per_try_timeout`."""
     idle_timeout_s: float
     total_timeout_s: float | None
+    replay_bound: int
+    """Bytes of a request's body kept for a retry."""
+    hedge_after_s: float | None
+    hedges_at_p95: bool
+    has_timers: bool
+    """Whether a request needs a timer of its own, for a total time-out or a hedge."""
     retries: RetryPolicy
 
 
@@ -189,15 +196,20 @@ def _residency_refusal(
 def _service_plan(service: Service) -> ServicePlan:
     timeouts, retries = service.timeouts, service.retries
     retry_on = {str(cause) for cause in retries.retry_on}
+    hedge_after = retries.hedge_after
     return ServicePlan(
         id=service.id,
         algorithm=service.load_balancing.algorithm,
         endpoints=tuple(_endpoints(service)),
         max_connections=service.concurrency.max_connections,
         connect_timeout_s=timeouts.connect,
-        response_head_timeout_s=timeouts.response_head,
+        try_timeout_s=min(timeouts.response_head, retries.per_try_timeout or timeouts.response_head),
         idle_timeout_s=timeouts.idle,
         total_timeout_s=timeouts.total,
+        replay_bound=retries.buffer,
+        hedge_after_s=hedge_after if isinstance(hedge_after, float) else None,
+        hedges_at_p95=hedge_after == "p95",
+        has_timers=timeouts.total is not None or hedge_after is not None,
         retries=RetryPolicy(
             max_retries=retries.max_retries,
             on_connect_failure="connect_failure" in retry_on,

@@ -24,6 +24,7 @@ from gateway.errors import RequestRefused
 from gateway.location import country_of
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.outcome import Outcome
+from gateway.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from gateway.proxy.listening import ListenerSettings
@@ -35,7 +36,6 @@ MAX_PENDING: Final = 64 * 1024
 LINGER_S: Final = 2.0
 """How long a refused sender may go on before the connection is cut: closing at once would reset our answer away."""
 LINGER_BYTES: Final = 1024 * 1024
-CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 NOT_YET: Final = Answer(503, reasons.STARTING, "no configuration yet", "destination_unavailable", retry_after_s=1)
 TOO_MANY: Final = Answer(
     503,
@@ -63,6 +63,7 @@ class ClientConnection(asyncio.Protocol):
         "_runtime",
         "_settings",
         "_transport",
+        "_tunnel",
         "_write_paused",
         "client_ip",
         "deadline",
@@ -79,6 +80,7 @@ class ClientConnection(asyncio.Protocol):
         self._pending = b""
         self._head_size_seen = 0
         self._body: RequestBody | None = None
+        self._tunnel: Tunnel | None = None
         self._closing = False
         self._lingered = 0
         self._reading_paused = False
@@ -112,11 +114,13 @@ class ClientConnection(asyncio.Protocol):
         self._closing = True
         self._pending = b""
         self._runtime.remove_client(self)
-        if self._exchange is not None:
+        if self._tunnel is not None:
+            self._tunnel.end()
+        elif self._exchange is not None:
             self._exchange.on_client_gone()
 
     def eof_received(self) -> bool:
-        if self._exchange is None or self._body is not None:
+        if self._tunnel is not None or self._exchange is None or self._body is not None:
             return False  # nothing more to answer, or a body that will never be whole
         self._exchange.close_after = True
         return True  # half-closed: it still waits for its answer
@@ -124,13 +128,17 @@ class ClientConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._write_paused = True
         self.deadline = self._runtime.now() + self._settings.write_timeout_s
-        if self._exchange is not None:
+        if self._tunnel is not None:
+            self._tunnel.client_full()
+        elif self._exchange is not None:
             self._exchange.on_client_slow()
 
     def resume_writing(self) -> None:
         self._write_paused = False
         self._set_deadline()
-        if self._exchange is not None:
+        if self._tunnel is not None:
+            self._tunnel.client_drained()
+        elif self._exchange is not None:
             self._exchange.on_client_drained()
 
     def data_received(self, data: bytes) -> None:
@@ -140,6 +148,9 @@ class ClientConnection(asyncio.Protocol):
                 self.abort()
         elif self._body is not None:
             self._take_body(data)
+        elif self._tunnel is not None:
+            self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
+            self._tunnel.from_client(data)
         elif self._exchange is not None:
             self._pending += data
             if len(self._pending) > MAX_PENDING:
@@ -150,6 +161,8 @@ class ClientConnection(asyncio.Protocol):
     def on_deadline(self, now: float) -> None:
         if self._closing or self._write_paused:
             self.abort()
+        elif self._tunnel is not None:
+            self._tunnel.end(reasons.TUNNEL_IDLE)
         elif self._body is not None:
             if self._exchange is not None:
                 self._exchange.refuse(BODY_LATE)
@@ -218,8 +231,6 @@ class ClientConnection(asyncio.Protocol):
         if head.body_length:
             self._body = RequestBody(head.body_length, limit=settings.max_body)
             self._set_deadline()
-            if head.expects_continue and not self._pending:
-                self.write(CONTINUE)
         exchange.start()
         if head.body_length and self._exchange is exchange and self._pending:
             pending, self._pending = self._pending, b""
@@ -263,12 +274,39 @@ class ClientConnection(asyncio.Protocol):
             self._transport.resume_reading()
             self._set_deadline()
 
+    # -- a tunnel
+
+    def open_tunnel(self, tunnel: Tunnel) -> None:
+        """The endpoint has agreed: what the client sends, and has sent ahead, is no HTTP any more."""
+        self._tunnel = tunnel
+        self._settings.streams += 1
+        self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
+        pending, self._pending = self._pending, b""
+        self.resume_body()
+        if pending:
+            tunnel.from_client(pending)
+
+    def finish(self) -> None:
+        """The tunnel's end."""
+        if self._tunnel is not None:
+            self._tunnel = None
+            self._settings.streams -= 1
+            self.close()
+
+    def hold(self) -> None:
+        self.pause_body()
+
+    def go_on(self) -> None:
+        self.resume_body()
+
     # -- answers
 
     def write(self, data: bytes) -> None:
         """Bytes of the answer under way."""
         if self._transport is not None:
             self._transport.write(data)
+            if self._tunnel is not None and not self._write_paused:
+                self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
 
     def abort(self) -> None:
         """Cut the connection: what was sent so far must not look complete."""

@@ -1,9 +1,10 @@
 """One request and its attempts: from a checked head to an answer, without a task or an `await` where nothing waits.
 
-    decide ──> Answer: written by the client's connection
+    decide ──> Refusal: written by the client's connection
          └──> Forward: endpoint ──> pooled connection ──> sent within this call
                            │            └─ none idle: connect, the one thing that waits
-                           └─ attempt failed, retry safe and within budget: the next endpoint
+                           ├─ attempt failed, retry safe and within budget: the next endpoint
+                           └─ no answer after `hedge_after`: a second copy elsewhere; the first answer wins
 
 The answer's head waits for the first bytes of its body, so that both leave in one write. Nothing of an attempt may be
 retried once a byte of its answer has gone to the client.
@@ -11,6 +12,7 @@ retried once a byte of its answer has gone to the client.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from gateway.core import forwarding, reasons
@@ -24,7 +26,9 @@ from gateway.core.replay import Replay
 from gateway.core.response import ResponseHead
 from gateway.core.snapshot import RoutingSnapshot
 from gateway.errors import ConnectFailed, UpstreamError
+from gateway.proxy.attempts import Attempts
 from gateway.proxy.outcome import Outcome, PassedOver
+from gateway.proxy.tunnel import Tunnel
 from gateway.proxy.upstream import UpstreamConnection, connect
 
 if TYPE_CHECKING:
@@ -39,19 +43,17 @@ class Exchange:
         "_bytes_in",
         "_bytes_out",
         "_client",
-        "_failures",
         "_forward",
         "_head_out",
-        "_is_attempting",
         "_is_chunking_answer",
         "_replay",
         "_request_ended",
         "_runtime",
         "_snapshot",
         "_started_at",
-        "_tried",
+        "_timers",
+        "_tunnel",
         "_upstream",
-        "answer_ended",
         "answer_started",
         "attempts",
         "close_after",
@@ -81,22 +83,23 @@ class Exchange:
         self.request_id = request_id
         self._started_at = started_at
         self.endpoint: Endpoint | None = None
-        self.attempts = 0
-        self._failures: list[tuple[str, str]] = []
+        """Of the attempt made last; of the answer, once there is one."""
+        self.attempts = Attempts(runtime.book)
         self.status = 0
         self._bytes_in = 0
         self._bytes_out = 0
         self.close_after = False
         self.answer_started = False
-        self.answer_ended = False
+        """Whether a byte of the final answer has gone to the client."""
         self.is_over = False
-        self._tried: set[str] = set()
         self._upstream: UpstreamConnection | None = None
-        self._is_attempting = False
+        """Where the request's body goes; where the answer comes from, once it has begun."""
         self._request_ended = head.body_length == 0
-        self._replay = Replay()
+        self._replay = Replay(forward.service.replay_bound)
         self._head_out = b""
         self._is_chunking_answer = False
+        self._tunnel: Tunnel | None = None
+        self._timers: list[asyncio.TimerHandle] | None = None
 
     @property
     def idle_timeout_s(self) -> float:
@@ -110,34 +113,39 @@ class Exchange:
 
     def start(self) -> None:
         """The first attempt."""
-        self._runtime.budget(self._forward.service.id).requests += 1
+        runtime, service = self._runtime, self._forward.service
+        runtime.budget(service.id).requests += 1
+        if service.has_timers:
+            self._timers = []
+            if service.total_timeout_s is not None:
+                self._timers.append(runtime.loop.call_later(service.total_timeout_s, self._on_total_timeout))
+            hedge_after_s = service.hedge_after_s
+            if service.hedges_at_p95:
+                hedge_after_s = runtime.durations(service.id).quantile(0.95)
+            if hedge_after_s is not None and self.head.method in service.retries.methods:
+                self._timers.append(runtime.loop.call_later(hedge_after_s, self._hedge))
         self._attempt(self._next_endpoint())
 
     def _next_endpoint(self) -> Endpoint | None:
         runtime = self._runtime
         return next_endpoint(
-            self._snapshot, self._forward, runtime.book, tried=self._tried, rng=runtime.rng, now=runtime.now()
+            self._snapshot, self._forward, runtime.book, tried=self.attempts.tried, rng=runtime.rng, now=runtime.now()
         )
 
     def _attempt(self, endpoint: Endpoint | None) -> None:
         if endpoint is None:
             self._give_up(no_endpoint(self._forward))
             return
-        runtime = self._runtime
+        runtime, service = self._runtime, self._forward.service
         self.endpoint = endpoint
-        self.attempts += 1
-        self._tried.add(endpoint.id)
-        load = runtime.book.load(endpoint.id)
-        load.attempts += 1
-        load.in_flight += 1
-        self._is_attempting = True
         connection = runtime.pool.take(endpoint.id)
         if connection is not None:
+            self.attempts.begin(endpoint)
             self._send(connection)
-            return
-        service = self._forward.service
-        if runtime.pool.open_by_service.get(service.id, 0) >= max(1, service.max_connections // runtime.workers):
-            self._end_attempt(None)
+        elif runtime.pool.open_by_service.get(service.id, 0) < max(1, service.max_connections // runtime.workers):
+            self.attempts.begin(endpoint)
+            runtime.spawn(self._connect(endpoint), "connect")
+        elif not self.attempts.running:
             self._give_up(
                 Answer(
                     status=503,
@@ -147,52 +155,52 @@ class Exchange:
                     retry_after_s=1,
                 )
             )
-            return
-        runtime.spawn(self._connect(endpoint), "connect")
 
     async def _connect(self, endpoint: Endpoint) -> None:
         try:
             connection = await connect(self._runtime, endpoint, timeout_s=self._forward.service.connect_timeout_s)
         except ConnectFailed as error:
-            self.on_failed(error)
+            self.on_failed(endpoint.id, error)
             return
-        if self.is_over:
-            connection.close()
-        else:
+        if endpoint.id in self.attempts.running:
             self._send(connection)
+        else:
+            connection.close()  # the client left, or another copy was answered
 
     def _send(self, connection: UpstreamConnection) -> None:
-        self._upstream = connection
         endpoint = connection.endpoint
+        self.attempts.running[endpoint.id] = connection
+        self._upstream = connection
         authority = f"{endpoint.host}:{endpoint.port}".encode()
         data = self._client.forwarding.request(self.head, self.request_id, authority)
         if self.head.body_length:
             data += self._replay.take_waiting()
             self._client.resume_body()
         service = self._forward.service
-        connection.send(
-            self, data, timeout_s=service.response_head_timeout_s if self._request_ended else service.idle_timeout_s
-        )
+        connection.send(self, data, timeout_s=service.try_timeout_s if self._request_ended else service.idle_timeout_s)
 
-    def on_failed(self, error: UpstreamError) -> None:
-        """The attempt under way failed: try elsewhere if that is safe, else tell the client."""
-        if self.is_over:
+    def on_failed(self, endpoint_id: str, error: UpstreamError) -> None:
+        """An attempt failed: try elsewhere if that is safe, else tell the client."""
+        if endpoint_id not in self.attempts.running:
             return
-        self._end_attempt(error)
-        policy = self._forward.service.retries
-        if (
-            not self.answer_started
-            and self._may_send_again(error)
-            and policy.allows_error(error, method=self.head.method, retries_done=self.attempts - 1)
-            and self._take_from_budget()
-        ):
-            self._retry()
-            return
+        self.attempts.fail(endpoint_id, error, now=self._runtime.now())
         if self.answer_started:
             self._client.abort()  # half an answer must not look like a whole one
             self._finish(error.reason, error.detail)
             return
-        self._give_up(answer_to(error))
+        if self.attempts.running:
+            return  # the other copy may still be answered
+        self._upstream = None
+        if (
+            self._may_send_again(error)
+            and self._forward.service.retries.allows_error(
+                error, method=self.head.method, retries_done=self.attempts.count - 1
+            )
+            and self._take_from_budget()
+        ):
+            self._retry()
+        else:
+            self._give_up(answer_to(error))
 
     def _may_send_again(self, error: UpstreamError) -> bool:
         if isinstance(error, ConnectFailed):
@@ -211,30 +219,29 @@ class Exchange:
             self._attempt(upcoming)
             return
         # Every eligible endpoint has been tried: again from the first, but not at once.
-        self._tried.clear()
-        delay_s = self._forward.service.retries.backoff_s(self.attempts - 1, self._runtime.rng)
+        self.attempts.tried.clear()
+        delay_s = self._forward.service.retries.backoff_s(self.attempts.count - 1, self._runtime.rng)
         self._runtime.loop.call_later(delay_s, self._attempt_unless_over)
 
     def _attempt_unless_over(self) -> None:
         if not self.is_over:
             self._attempt(self._next_endpoint())
 
-    def _end_attempt(self, error: UpstreamError | None) -> None:
-        """Book what the attempt under way taught."""
-        endpoint = self.endpoint
-        if endpoint is None or not self._is_attempting:
+    def _hedge(self) -> None:
+        """No answer yet: send a second copy to another endpoint. The first answer wins."""
+        if self.is_over or self.status or len(self.attempts.running) != 1:
             return
-        self._is_attempting = False
-        load = self._runtime.book.load(endpoint.id)
-        load.in_flight -= 1
-        if error is not None:
-            load.last_failure_at = self._runtime.now()
-            if isinstance(error, ConnectFailed):
-                load.connect_failures += 1
-            else:
-                load.failures += 1
-            self._failures.append((endpoint.id, str(error)))
-        self._upstream = None
+        if not (self._request_ended and self._replay.is_whole):
+            return
+        endpoint = self._next_endpoint()
+        if endpoint is not None and self._take_from_budget():
+            self._replay.rewind()
+            self._attempt(endpoint)
+
+    def _on_total_timeout(self) -> None:
+        if not self.is_over:
+            detail = f"no whole answer within {self._forward.service.total_timeout_s:g} s"
+            self.refuse(Answer(504, reasons.TOTAL_TIMEOUT, detail, "http_response_timeout"))
 
     # -- the request's body, from the client
 
@@ -252,8 +259,8 @@ class Exchange:
             upstream.write(data)
             service = self._forward.service
             if upstream.is_awaiting_head:
-                upstream.extend(service.response_head_timeout_s if ended else service.idle_timeout_s)
-        elif not self.answer_ended:
+                upstream.extend(service.try_timeout_s if ended else service.idle_timeout_s)
+        else:
             self._replay.wait(data)
             if self._replay.is_full:
                 self._client.pause_body()
@@ -266,19 +273,31 @@ class Exchange:
 
     # -- the answer, from upstream
 
-    def on_answer_head(self, head: ResponseHead) -> bool:
-        """The final answer's head. False when it is dropped for another attempt."""
+    def on_interim(self, head: ResponseHead) -> None:
+        """A 1xx: passed on to clients that know it, a 100 only to one that waits for it."""
+        if self.head.version == 11 and (head.status != 100 or self.head.expects_continue):
+            self._client.write(forwarding.interim(head))
+
+    def on_answer_head(self, connection: UpstreamConnection, head: ResponseHead) -> bool:
+        """The final answer's head. False when it is dropped, for another attempt."""
         policy = self._forward.service.retries
         if (
             head.status in policy.statuses
             and self._request_ended
             and self._replay.is_whole
-            and policy.allows_status(head.status, method=self.head.method, retries_done=self.attempts - 1)
-            and self._take_from_budget()
+            and policy.allows_status(head.status, method=self.head.method, retries_done=self.attempts.count - 1)
+            and (len(self.attempts.running) > 1 or self._take_from_budget())
         ):
-            self._drop_answer(head.status)
+            self._drop_answer(connection, head.status)
             return False
+        if len(self.attempts.running) > 1:
+            self.attempts.drop_all_but(connection.endpoint.id)
+        self._upstream = connection
+        self.endpoint = connection.endpoint
         self.status = head.status
+        if head.status == 101:
+            self._open_tunnel(connection, head)
+            return True
         close = self.close_after or not self.head.keep_alive or self._runtime.is_draining or not self._request_ended
         self._head_out, self._is_chunking_answer, self.close_after = forwarding.response(
             head,
@@ -290,18 +309,14 @@ class Exchange:
         )
         return True
 
-    def _drop_answer(self, status: int) -> None:
+    def _drop_answer(self, connection: UpstreamConnection, status: int) -> None:
         """Try elsewhere; the rest of this answer is not waited for."""
-        self._drop_attempt()
-        self._failures.append((self.endpoint.id if self.endpoint else "", f"status {status}"))
-        self._retry()
-
-    def _drop_attempt(self) -> None:
-        """What is under way upstream is worth nothing any more."""
-        upstream = self._upstream
-        self._end_attempt(None)
-        if upstream is not None:
-            upstream.close()
+        self.attempts.end(connection.endpoint.id)
+        self.attempts.failures.append((connection.endpoint.id, f"status {status}"))
+        connection.close()
+        if not self.attempts.running:
+            self._upstream = None
+            self._retry()
 
     def flush_head(self) -> None:
         """No body has come yet: the head must not wait for it."""
@@ -325,15 +340,33 @@ class Exchange:
             self._complete()
 
     def _complete(self) -> None:
-        self.answer_ended = True
-        upstream = self._upstream
-        endpoint = self.endpoint
-        self._end_attempt(None)
+        upstream, endpoint = self._upstream, self.endpoint
+        if endpoint is not None:
+            self.attempts.end(endpoint.id)
+            if endpoint.health == "down":
+                self._runtime.trial_passed(endpoint.id)
         if upstream is not None:
             upstream.release(may_reuse=self._request_ended)
-        if endpoint is not None and endpoint.health == "down":
-            self._runtime.trial_passed(endpoint.id)
+        service = self._forward.service
+        if service.hedges_at_p95:
+            self._runtime.durations(service.id).add(self._runtime.now() - self._started_at)
         self._finish("", "")
+
+    # -- a tunnel
+
+    def _open_tunnel(self, connection: UpstreamConnection, head: ResponseHead) -> None:
+        self.answer_started = True
+        self._client.write(forwarding.switching(head, via_line=self._client.via_line, request_id=self.request_id))
+        self._tunnel = Tunnel(self._client, connection, self._on_tunnel_end)
+        connection.tunnel = self._tunnel
+        self._client.open_tunnel(self._tunnel)
+
+    def _on_tunnel_end(self, reason: str) -> None:
+        if self._tunnel is not None:
+            self._bytes_in, self._bytes_out = self._tunnel.bytes_in, self._tunnel.bytes_out
+        if self.endpoint is not None:
+            self.attempts.end(self.endpoint.id)
+        self._finish(reason, "")
 
     # -- the client
 
@@ -347,16 +380,15 @@ class Exchange:
 
     def on_client_gone(self) -> None:
         """The client left: what is under way for it is worth nothing."""
-        if self.is_over:
-            return
-        self._drop_attempt()
-        if not self.answer_started:
-            self.status = 0
-        self._finish(reasons.CLIENT_LEFT, "the client closed its connection")
+        if not self.is_over:
+            self.attempts.drop_all_but(None)
+            if not self.answer_started:
+                self.status = 0
+            self._finish(reasons.CLIENT_LEFT, "the client closed its connection")
 
     def refuse(self, answer: Answer) -> None:
-        """The client's body turned out to be one that we refuse."""
-        self._drop_attempt()
+        """It ends here, with this answer, or cut where one has begun."""
+        self.attempts.drop_all_but(None)
         if self.answer_started:
             self._client.abort()
             self._finish(answer.reason, answer.detail)
@@ -372,6 +404,9 @@ class Exchange:
 
     def _finish(self, reason: str, detail: str, over: PassedOver = (), answer: Answer | None = None) -> None:
         self.is_over = True
+        if self._timers is not None:
+            for timer in self._timers:
+                timer.cancel()
         client, head, endpoint = self._client, self.head, self.endpoint
         outcome = Outcome(
             listener=client.listener,
@@ -386,12 +421,12 @@ class Exchange:
             route=self._forward.route.id,
             region=endpoint.region if endpoint else "",
             endpoint=endpoint.id if endpoint else "",
-            attempts=self.attempts,
+            attempts=self.attempts.count,
             started_at=self._started_at,
             bytes_in=self._bytes_in,
             bytes_out=self._bytes_out,
             passed_over=over,
-            failures=tuple(self._failures),
+            failures=tuple(self.attempts.failures),
         )
         client.on_exchange_over(self, answer)
         self._runtime.record(outcome)

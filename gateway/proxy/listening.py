@@ -21,9 +21,12 @@ class ListenerSettings:
         "max_header_bytes",
         "max_headers",
         "max_request_line",
+        "max_streams",
         "name",
         "node_name",
         "port",
+        "streams",
+        "tunnel_idle_timeout_s",
         "via_line",
         "write_timeout_s",
     )
@@ -34,6 +37,10 @@ class ListenerSettings:
         self.node_name = node_id.lower().encode()
         self.port = listener.bind.port
         self.connections = 0
+        self.streams = 0
+        """Tunnels that are open."""
+        self.max_streams = max(1, limits.max_streams // workers)
+        self.tunnel_idle_timeout_s = timeouts.tunnel_idle
         self.max_connections = max(1, limits.max_connections // workers)
         self.max_request_line = limits.max_request_line
         self.max_header_bytes = limits.max_header_bytes
@@ -74,9 +81,9 @@ class ListenerSettings:
                 status=413,
                 reason=reasons.BODY_TOO_LARGE,
             )
-        if head.is_websocket:
+        if head.is_websocket and self.streams >= self.max_streams:
             raise RequestRefused(
-                "an upgrade to WebSocket, which is not supported yet", status=501, reason=reasons.UPGRADE_NOT_SUPPORTED
+                f"more than {self.max_streams} streams at once", status=503, reason=reasons.STREAM_LIMIT
             )
         return head
 
@@ -95,7 +102,7 @@ class ListenerSettings:
 
     def adopt(self, fresh: ListenerSettings) -> None:
         """Take over reloaded settings; connections that are open keep to the new ones from their next deadline on."""
-        connections = self.connections
+        connections, streams = self.connections, self.streams
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
-        self.connections = connections
+        self.connections, self.streams = connections, streams

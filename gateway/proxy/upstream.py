@@ -23,9 +23,13 @@ from gateway.proxy.pool import IDLE_S
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
     from gateway.proxy.ports import Runtime
+    from gateway.proxy.tunnel import Tunnel
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Twice what we take from clients: applications set large cookies."""
+HEAD_TOO_LARGE: Final = AnswerRefused(
+    f"a response head above {MAX_HEAD_BYTES} bytes", proxy_status="http_response_header_section_size"
+)
 WRITE_BUFFER_HIGH: Final = 64 * 1024
 _NO_BODY: Final = 0
 
@@ -62,6 +66,7 @@ class UpstreamConnection(asyncio.Protocol):
         "is_closed",
         "is_reused",
         "transport",
+        "tunnel",
     )
 
     def __init__(self, runtime: Runtime, endpoint: Endpoint) -> None:
@@ -78,6 +83,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._body_left = _NO_BODY
         self._reader: ChunkedReader | None = None
         self._keep_alive = False
+        self.tunnel: Tunnel | None = None
+        """Set once the endpoint has agreed to one: then no byte is read as HTTP any more."""
 
     # -- the exchange's side
 
@@ -126,6 +133,21 @@ class UpstreamConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def finish(self) -> None:
+        """The tunnel's end: close once what was written has left."""
+        self.is_closed = True
+        self._exchange = None
+        if self.transport is not None:
+            self.transport.close()
+
+    def hold(self) -> None:
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
     # -- the socket's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -139,28 +161,37 @@ class UpstreamConnection(asyncio.Protocol):
         self._runtime.pool.closed(self.endpoint.service)
         was_closed, self.is_closed = self.is_closed, True
         exchange, self._exchange = self._exchange, None
-        if exchange is None:
+        if self.tunnel is not None:
+            self.tunnel.end()
+        elif exchange is None:
             if not was_closed:
                 self._runtime.pool.discard(self)
         elif error is None and not self.is_awaiting_head and self._body_left == UNTIL_CLOSE:
             exchange.on_answer_body(b"", ended=True)
         else:
-            exchange.on_failed(ConnectionLost(f"connection lost before the answer was complete: {error or 'closed'}"))
+            lost = ConnectionLost(f"connection lost before the answer was complete: {error or 'closed'}")
+            exchange.on_failed(self.endpoint.id, lost)
 
     def eof_received(self) -> bool:
         return False  # whatever ended with it is settled in `connection_lost`
 
     def pause_writing(self) -> None:
-        if self._exchange is not None:
+        if self.tunnel is not None:
+            self.tunnel.endpoint_full()
+        elif self._exchange is not None:
             self._exchange.on_upstream_full()
 
     def resume_writing(self) -> None:
-        if self._exchange is not None:
+        if self.tunnel is not None:
+            self.tunnel.endpoint_drained()
+        elif self._exchange is not None:
             self._exchange.on_upstream_drained()
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
-        if exchange is None:
+        if self.tunnel is not None:
+            self.tunnel.from_endpoint(data)
+        elif exchange is None:
             self._runtime.pool.discard(self)
             self.close()  # bytes that nobody asked for: the next request would get them as its answer
         elif self.is_awaiting_head:
@@ -173,27 +204,22 @@ class UpstreamConnection(asyncio.Protocol):
         while True:
             end = data.find(b"\r\n\r\n") + 4
             if end == 3:
-                if len(data) > MAX_HEAD_BYTES:
-                    self._fail(
-                        exchange,
-                        AnswerRefused(
-                            f"a response head above {MAX_HEAD_BYTES} bytes",
-                            proxy_status="http_response_header_section_size",
-                        ),
-                    )
-                    return
                 self._buffer = data
+                if len(data) > MAX_HEAD_BYTES:
+                    self._fail(exchange, HEAD_TOO_LARGE)
                 return
             self._buffer = b""
             try:
-                head = parse_response_head(data[:end], method=exchange.head.method)
+                request = exchange.head
+                head = parse_response_head(data[:end], method=request.method, websocket_accept=request.websocket_accept)
             except AnswerRefused as error:
                 self._fail(exchange, error)
                 return
             rest = data[end:]
-            if head.status >= 200:
+            if head.status >= 200 or head.status == 101:
                 break
-            data = rest  # any number of interim answers may come first
+            exchange.on_interim(head)  # any number of them may come first
+            data = rest
             if not data:
                 return
         self.is_awaiting_head = False
@@ -201,9 +227,12 @@ class UpstreamConnection(asyncio.Protocol):
         self._body_left = head.body_length
         self._reader = ChunkedReader() if head.body_length == CHUNKED else None
         self.extend(exchange.idle_timeout_s)
-        if not exchange.on_answer_head(head):
+        if not exchange.on_answer_head(self, head):
             return  # dropped for another attempt
-        if rest or not self._body_left:
+        if self.tunnel is not None:
+            self.deadline = math.inf  # the client's side watches over the tunnel's silence
+            self.tunnel.from_endpoint(rest)
+        elif rest or not self._body_left:
             self._take_body(exchange, rest)
         else:
             exchange.flush_head()
@@ -243,4 +272,4 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
         self.close()
-        exchange.on_failed(error)
+        exchange.on_failed(self.endpoint.id, error)

@@ -185,6 +185,10 @@ class Bench:
             sock.setblocking(False)  # noqa: FBT003 - the socket module's own signature
             await self.plane.listen("public", sock)
 
+    @property
+    def port(self) -> int:
+        return self._port
+
     def config(self) -> Config:
         settings = self.settings
         return Config.model_validate_json(

@@ -25,7 +25,7 @@ GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
         (b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n", 405),
         (b"FROB / HTTP/1.1\r\nHost: h\r\n\r\n", 501),
-        (b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 426),
         (b"GET /" + b"a" * 9000, 414),
         (b"GET / HTTP/1.1\r\nHost: h\r\nA: " + b"a" * 50_000, 431),
         (b"GET / HTTP/1.1\r\nHost: h\r\nA: " + b"a" * 33_000 + b"\r\n\r\n", 431),
@@ -83,9 +83,10 @@ async def test_a_large_body_is_refused_before_the_client_has_sent_it() -> None:
         assert (reply.status, reply.problem["reason"]) == (413, "body_too_large")
 
 
-async def test_a_client_that_expects_it_is_told_to_continue() -> None:
+async def test_the_endpoint_decides_whether_a_client_is_told_to_continue() -> None:
     async def take(connection: Connection) -> None:
-        assert b"Expect" not in await connection.head()
+        assert b"\r\nExpect: 100-continue\r\n" in await connection.head()
+        await connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         assert await connection.exactly(2) == b"hi"
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
@@ -97,6 +98,21 @@ async def test_a_client_that_expects_it_is_told_to_continue() -> None:
         assert await client.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
         await client.send(b"hi")
         assert (await client.reply()).status == 200
+
+
+async def test_an_endpoint_that_does_not_want_the_body_answers_before_it_is_sent() -> None:
+    async def refuse(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
+        await connection.rest()
+
+    async with Bench() as bench:
+        await bench.endpoint(refuse)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        reply = await client.reply()
+        assert (reply.status, reply.body, reply.field(b"connection")) == (401, b"no", b"close")
 
 
 async def test_a_head_that_does_not_end_in_time_is_a_408() -> None:

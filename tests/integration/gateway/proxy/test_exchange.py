@@ -314,3 +314,85 @@ async def test_a_slow_endpoint_holds_the_client_back() -> None:
             assert sent < total / 2, "the client was held back while the endpoint did not read"
             go.set()
             assert (await client.reply()).body == b"ok"
+
+
+async def answered_slowly(connection: Connection) -> None:
+    await connection.head()
+    await connection.rest()
+
+
+async def test_a_request_that_waits_too_long_is_sent_to_a_second_endpoint_and_the_first_answer_wins() -> None:
+    service = {"load_balancing": {"algorithm": "round_robin"}, "retries": {"hedge_after": "50ms"}}
+    async with Bench(service=service) as bench:
+        slow, quick = await bench.endpoint(answered_slowly), await bench.endpoint()
+        await bench.publish()
+        replies = [await bench.ask(GET) for _ in range(2)]
+        assert [reply.body for reply in replies] == [b"ok", b"ok"]
+        assert (len(slow.received), len(quick.received)) == (1, 2)
+        assert [line["attempts"] for line in bench.log] == [2, 1]
+        await until(lambda: bench.plane.report().in_flight == 0, "the loser is cancelled")
+
+
+async def test_a_post_is_never_hedged() -> None:
+    service = {"retries": {"hedge_after": "20ms"}, "timeouts": {"response_head": "300ms"}}
+    async with Bench(service=service) as bench:
+        endpoints = [await bench.endpoint(answered_slowly) for _ in range(2)]
+        await bench.publish()
+        reply = await bench.ask(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+        assert reply.status == 504
+        assert sum(len(endpoint.received) for endpoint in endpoints) == 1
+
+
+async def test_when_one_copy_of_a_hedged_request_fails_the_other_still_answers() -> None:
+    go = asyncio.Event()
+
+    async def late(connection: Connection) -> None:
+        await connection.head()
+        await go.wait()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async def breaks(connection: Connection) -> None:
+        await connection.head()
+        connection.reset()
+        go.set()
+
+    service = {"load_balancing": {"algorithm": "round_robin"}, "retries": {"hedge_after": "50ms", "max_retries": 0}}
+    async with Bench(service=service) as bench:
+        await bench.endpoint(late)
+        await bench.endpoint(breaks)
+        await bench.publish()
+        assert (await bench.ask(GET)).body == b"ok"
+
+
+async def test_a_try_that_takes_too_long_is_given_up_for_another() -> None:
+    service = {"load_balancing": {"algorithm": "round_robin"}, "retries": {"per_try_timeout": "100ms"}}
+    async with Bench(service=service) as bench:
+        slow = await bench.endpoint(answered_slowly)
+        await bench.endpoint()
+        await bench.publish()
+        assert (await bench.ask(GET)).body == b"ok"
+        assert bench.log[0]["failures"][0]["endpoint"].endswith(str(slow.port))
+
+
+async def test_the_total_time_out_ends_a_request_whatever_it_does() -> None:
+    async def drip(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while True:
+            await connection.send(b"x")
+            await asyncio.sleep(0.01)
+
+    async with Bench(service={"timeouts": {"total": "300ms"}}) as bench:
+        await bench.endpoint(answered_slowly)
+        await bench.publish()
+        reply = await bench.ask(GET)
+        assert (reply.status, reply.problem["reason"]) == (504, "total_timeout")
+    async with Bench(service={"timeouts": {"total": "300ms"}}) as bench:
+        await bench.endpoint(drip)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(GET)
+        await client.head()
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await client.exactly(100000)
+        assert bench.log[0]["reason"] == "total_timeout"

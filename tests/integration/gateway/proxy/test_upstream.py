@@ -18,10 +18,9 @@ GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=1\r\ndefg\r\n0\r\nT: 1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nabcdefg",
         b"HTTP/1.0 200 OK\r\n\r\nabcdefg",
-        b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
-        b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nabcdefg",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nabcdefg",
     ],
-    ids=["chunked", "length", "until close", "after interim answers"],
+    ids=["chunked", "length", "until close", "after a 100 that nobody waits for"],
 )
 @pytest.mark.parametrize("split", [1, 7, 1000])
 async def test_an_answer_arrives_whole_however_it_is_framed_and_split(answer: bytes, split: int) -> None:
@@ -36,6 +35,25 @@ async def test_an_answer_arrives_whole_however_it_is_framed_and_split(answer: by
         await bench.publish()
         reply = await bench.ask(GET)
         assert (reply.status, reply.body) == (200, b"abcdefg")
+
+
+async def test_early_hints_are_passed_on_but_not_to_http_1_0() -> None:
+    async def hint(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(
+            b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        )
+
+    async with Bench() as bench:
+        await bench.endpoint(hint)
+        await bench.publish()
+        async with bench.client() as client:
+            await client.send(GET)
+            assert await client.head() == b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+            assert (await client.reply()).body == b"ok"
+        async with bench.client() as client:
+            await client.send(b"GET / HTTP/1.0\r\n\r\n")
+            assert (await client.head()).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_head_and_204_and_304_leave_the_connection_usable() -> None:

@@ -128,10 +128,30 @@ def test_via_is_collected_and_forwarded() -> None:
     assert head.forwarded_fields.count(b"Via:") == 2
 
 
+HANDSHAKE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+
+
 def test_a_websocket_upgrade_is_recognised() -> None:
-    assert parse("GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket").is_websocket
+    head = parse("GET / HTTP/1.1", *HANDSHAKE, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+    assert head.is_websocket
+    assert head.websocket_accept == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    assert b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" in head.forwarded_fields
     assert not parse("GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: h2c").is_websocket
     assert not parse("GET / HTTP/1.1", "Upgrade: websocket").is_websocket
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (("GET / HTTP/1.1", *HANDSHAKE), 400),
+        (("GET / HTTP/1.1", *HANDSHAKE, "Sec-WebSocket-Key: short"), 400),
+        (("GET / HTTP/1.1", *HANDSHAKE, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Content-Length: 3"), 400),
+        (("POST / HTTP/1.1", *HANDSHAKE, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 400),
+        (("GET / HTTP/1.1", *HANDSHAKE[:2], "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 426),
+    ],
+)
+def test_an_unclean_handshake_is_refused(lines: tuple[str, ...], status: int) -> None:
+    assert refusal(head_of(*lines)).status == status
 
 
 def test_an_upgrade_with_a_body_keeps_its_length() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gateway.core.replay import HIGH, MAX_REPLAY, Replay
+from gateway.core.replay import HIGH, Replay
 
 
 def test_what_waits_is_taken_once_and_in_order() -> None:
-    replay = Replay()
+    replay = Replay(64 * 1024)
     replay.wait(b"a")
     replay.wait(b"b")
     assert replay.take_waiting() == b"ab"
@@ -14,7 +14,7 @@ def test_what_waits_is_taken_once_and_in_order() -> None:
 
 
 def test_a_small_body_can_be_sent_again_from_its_first_byte() -> None:
-    replay = Replay()
+    replay = Replay(64 * 1024)
     for piece in (b"a", b"b"):
         replay.keep(piece)
     replay.rewind()
@@ -25,15 +25,15 @@ def test_a_small_body_can_be_sent_again_from_its_first_byte() -> None:
 
 
 def test_a_large_body_is_not_kept() -> None:
-    replay = Replay()
-    replay.keep(b"x" * MAX_REPLAY)
+    replay = Replay(64 * 1024)
+    replay.keep(b"x" * (64 * 1024))
     assert replay.is_whole
     replay.keep(b"x")
     assert not replay.is_whole
 
 
 def test_it_says_when_the_client_should_wait() -> None:
-    replay = Replay()
+    replay = Replay(64 * 1024)
     said = [replay.is_full]
     for step in (lambda: replay.wait(b"x" * HIGH), lambda: replay.wait(b"x"), replay.take_waiting):
         step()

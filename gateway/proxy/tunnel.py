@@ -1,0 +1,68 @@
+"""A WebSocket after its handshake: bytes both ways, as they come, with back-pressure, until either side ends it.
+
+client ──data──> Tunnel ──> endpoint          a side that cannot take more pauses the other's reading;
+client <── Tunnel <──data── endpoint          silence for `tunnel_idle` ends both
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Side(Protocol):
+    """One end of a tunnel."""
+
+    def write(self, data: bytes) -> None: ...
+    def finish(self) -> None:
+        """Close once what was written has left."""
+
+    def hold(self) -> None:
+        """Stop reading."""
+
+    def go_on(self) -> None:
+        """Read again."""
+
+
+class Tunnel:
+    """Joins two sides; `on_end` is called once, with the bytes that went each way."""
+
+    __slots__ = ("_client", "_ended", "_endpoint", "_on_end", "bytes_in", "bytes_out")
+
+    def __init__(self, client: Side, endpoint: Side, on_end: Callable[[str], None]) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._on_end = on_end
+        self._ended = False
+        self.bytes_in = 0
+        """From the client."""
+        self.bytes_out = 0
+
+    def from_client(self, data: bytes) -> None:
+        self.bytes_in += len(data)
+        self._endpoint.write(data)
+
+    def from_endpoint(self, data: bytes) -> None:
+        if data:
+            self.bytes_out += len(data)
+            self._client.write(data)
+
+    def client_full(self) -> None:
+        self._endpoint.hold()
+
+    def client_drained(self) -> None:
+        self._endpoint.go_on()
+
+    def endpoint_full(self) -> None:
+        self._client.hold()
+
+    def endpoint_drained(self) -> None:
+        self._client.go_on()
+
+    def end(self, reason: str = "") -> None:
+        """Either side closed, or time is up: the other gets what is under way, then closes too."""
+        if not self._ended:
+            self._ended = True
+            self._endpoint.finish()
+            self._client.finish()
+            self._on_end(reason)

@@ -1,0 +1,166 @@
+"""WebSockets through the data plane: bytes both ways, from the first, until either side ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import websockets
+from websockets.asyncio.server import ServerConnection, serve
+
+from tests.harness.dataplane import Bench, Connection, until
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+SWITCH = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
+
+
+async def echo(connection: Connection) -> None:
+    """Agree, then send back every byte."""
+    await connection.head()
+    await connection.send(SWITCH + b"hello")
+    while data := await connection.reader.read(65536):
+        await connection.send(data)
+
+
+async def test_bytes_go_both_ways_also_those_in_the_handshakes_own_segments() -> None:
+    async with Bench() as bench:
+        endpoint = await bench.endpoint(echo)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(HANDSHAKE + b"early")
+        head = await client.head()
+        assert head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+        assert b"\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
+        assert await client.exactly(10) == b"helloearly"
+        await client.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert await client.exactly(18) == b"GET / HTTP/1.1\r\n\r\n", "no byte is read as HTTP any more"
+        assert b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" in endpoint.received[0]
+        client.close()
+        await until(lambda: bool(bench.log), "the tunnel has ended")
+        assert (bench.log[0]["status"], bench.log[0]["bytes_in"], bench.log[0]["bytes_out"]) == (101, 23, 28)
+        assert bench.plane.report().in_flight == 0
+
+
+async def test_the_websockets_library_talks_through_it() -> None:
+    async def answer(websocket: ServerConnection) -> None:
+        async for message in websocket:
+            await websocket.send(message)
+
+    async with serve(answer, "127.0.0.1", 0) as server, Bench() as bench:
+        bench.add_address(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await bench.publish()
+        async with websockets.connect(f"ws://127.0.0.1:{bench.port}/ws") as websocket:
+            for message in ("a", "b" * 100_000, b"\0" * 300_000):
+                await websocket.send(message)
+                assert await websocket.recv() == message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        SWITCH.replace(b"s3pP", b"AAAA"),
+        SWITCH.replace(b"Upgrade: websocket", b"Upgrade: other"),
+        SWITCH.replace(b"Connection: Upgrade\r\n", b""),
+    ],
+)
+async def test_a_101_that_does_not_prove_itself_opens_no_tunnel(answer: bytes) -> None:
+    async def agree(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(answer)
+        await connection.rest()
+
+    async with Bench(service={"retries": {"max_retries": 0}}) as bench:
+        await bench.endpoint(agree)
+        await bench.publish()
+        reply = await bench.ask(HANDSHAKE)
+        assert (reply.status, reply.field(b"proxy-status")) == (502, b"gw-test; error=http_upgrade_failed")
+
+
+async def test_an_endpoint_that_declines_answers_like_any_other() -> None:
+    async def decline(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+        await connection.head()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async with Bench() as bench:
+        await bench.endpoint(decline)
+        await bench.publish()
+        async with bench.client() as client:
+            await client.send(HANDSHAKE)
+            assert (await client.reply()).status == 403
+            await client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await client.reply()).body == b"ok"
+
+
+async def test_a_silent_tunnel_is_ended() -> None:
+    async with Bench(listener={"timeouts": {"tunnel_idle": "300ms"}}) as bench:
+        await bench.endpoint(echo)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(HANDSHAKE)
+        await client.head()
+        assert await client.rest() == b"hello"
+        assert bench.log[0]["reason"] == "tunnel_idle"
+
+
+async def test_an_endpoint_that_ends_the_tunnel_is_heard_to_its_last_byte() -> None:
+    async def last_words(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(SWITCH + b"x" * 1_000_000)
+
+    async with Bench() as bench:
+        await bench.endpoint(last_words)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(HANDSHAKE)
+        await client.head()
+        assert len(await client.rest()) == 1_000_000
+
+
+async def test_tunnels_are_counted_and_bounded() -> None:
+    async with Bench(listener={"limits": {"max_streams": 1}}) as bench:
+        await bench.endpoint(echo)
+        await bench.publish()
+        first = await bench.connect()
+        await first.send(HANDSHAKE)
+        await first.head()
+        reply = await bench.ask(HANDSHAKE)
+        assert (reply.status, reply.problem["reason"]) == (503, "stream_limit")
+        first.close()
+        await until(lambda: bool([line for line in bench.log if line["status"] == 101]), "the first has ended")
+        second = await bench.connect()
+        await second.send(HANDSHAKE)
+        assert (await second.head()).startswith(b"HTTP/1.1 101 ")
+
+
+async def test_a_slow_side_holds_the_other_back() -> None:
+    sent = 0
+
+    async def flood(connection: Connection) -> None:
+        nonlocal sent
+        await connection.head()
+        await connection.send(SWITCH)
+        while sent < 64 * 1024 * 1024:
+            connection.writer.write(b"x" * 65536)
+            sent += 65536
+            await connection.writer.drain()
+
+    async with Bench() as bench:
+        await bench.endpoint(flood)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(HANDSHAKE)
+        await client.head()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport reads too
+        steady = -1
+        while steady != sent:
+            steady = sent
+            await asyncio.sleep(0.3)
+        assert sent < 32 * 1024 * 1024

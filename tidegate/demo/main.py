@@ -213,5 +213,6 @@ class Demo:
             answers=answers,
             events=tuple(self._watch.events),
             total=self._traffic.ended,
+            refused=self._traffic.refused,
             failed=self._traffic.failed,
         )

@@ -21,7 +21,7 @@ TREND_COLUMNS = 24
 TREND_STEP_S = 1.0
 SAME_MOMENT_S = 3.0
 FAILED = "failed"
-SENT_HOME = "sent home"
+BY_RULE = "by rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class RegionPicture:
     trend: tuple[float | None, ...]
     """Median latency of each of the last seconds, oldest first; None where nothing was answered."""
     shares: Mapping[str, float]
-    """Who serves this region's clients: by region, `FAILED` or `SENT_HOME`, as shares of 1."""
+    """Who serves this region's clients: by region, `FAILED` or `BY_RULE`, as shares of 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,7 @@ class Picture:
     news: tuple[News, ...]
     """Newest first."""
     total: int
+    refused: int
     failed: int
 
 
@@ -103,6 +104,7 @@ def picture(
     answers: Sequence[Answer],
     events: Sequence[Event],
     total: int,
+    refused: int,
     failed: int,
 ) -> Picture:
     """Gather it. `answers`: at least those of the last `TREND_COLUMNS` seconds."""
@@ -114,6 +116,7 @@ def picture(
         ),
         news=told(events, now=now),
         total=total,
+        refused=refused,
         failed=failed,
     )
 
@@ -157,11 +160,14 @@ def told(events: Sequence[Event], *, now: float) -> tuple[News, ...]:
 
 
 def shares(answers: Sequence[Answer]) -> Mapping[str, float]:
-    """Which share of these requests was served from where, sent to another node, or failed."""
-    ends = Counter(
-        FAILED if answer.is_failed else SENT_HOME if answer.is_refused_by_residency else str(answer.served_from)
-        for answer in answers
-    )
+    """Which share of these requests was served from where, answered by a residency rule, or failed."""
+
+    def end(answer: Answer) -> str:
+        if answer.is_refused_by_residency or answer.is_refused_closed:
+            return BY_RULE
+        return FAILED if answer.is_failed else str(answer.served_from)
+
+    ends = Counter(end(answer) for answer in answers)
     return {end: count / len(answers) for end, count in ends.items()}
 
 

@@ -79,9 +79,9 @@ def logs_agree(answers: Sequence[Answer], arrivals: Sequence[Arrival]) -> Promis
     )
 
 
-def left_alone(backend: str, seen: Sequence[Arrival]) -> Promise:
+def left_alone(backend: str, seen: Sequence[Arrival], *, text: str | None = None) -> Promise:
     """What a witness at a dead backend's port saw from the health bound on: probes, and nothing but probes."""
-    text = f"after the health bound nothing but probes is sent to {backend}"
+    text = text or f"after the health bound nothing but probes is sent to {backend}"
     probes = sum(arrival.is_probe for arrival in seen)
     requests = [f"{arrival.method} {arrival.path} from {arrival.node}" for arrival in seen if not arrival.is_probe]
     if requests:
@@ -94,7 +94,7 @@ def left_alone(backend: str, seen: Sequence[Arrival]) -> Promise:
 
 def left_in_time(delays_s: Mapping[str, float | None], *, what: str, bound_s: float) -> Promise:
     """Each node (by id) noticed a death within the bound; None: it did not."""
-    text = f"every node leaves {what} within {bound_s:.1f} s"
+    text = f"every node gives {what} up within {bound_s:.1f} s"
     late = [
         f"{node}: {'not at all' if delay is None else f'{delay:.2f} s'}"
         for node, delay in delays_s.items()

@@ -97,6 +97,11 @@ class Answer:
         return self.route == "profile" and self.region != PROFILE_HOME and self.status in (308, 421)
 
     @property
+    def is_refused_closed(self) -> bool:
+        """Refused because no region that may hold the data can serve; a failure for the client, and yet as promised."""
+        return self.route == "profile" and self.status == 503 and self.rule is not None
+
+    @property
     def is_failed(self) -> bool:
         """Neither served nor rightly sent away."""
         return not self.is_served and not self.is_refused_by_residency
@@ -143,6 +148,9 @@ class Traffic:
         self.ended = 0
         """All requests that have ended, also those whose answers are no longer kept."""
         self.failed = 0
+        """Of these, not served and not sent away or refused for the data's sake."""
+        self.refused = 0
+        """Of these, refused because no region that may hold the data could serve."""
 
     @property
     def in_flight(self) -> int:
@@ -221,7 +229,8 @@ class Traffic:
         """Put an answer on record."""
         self._answers.append(answer)
         self.ended += 1
-        self.failed += answer.is_failed
+        self.refused += answer.is_refused_closed
+        self.failed += answer.is_failed and not answer.is_refused_closed
         if len(self._answers) > MOST_KEPT:
             del self._answers[: MOST_KEPT // 10]
 

@@ -22,7 +22,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from tidegate.demo.picture import FAILED, SENT_HOME, News, Picture, RegionPicture, Scene
+from tidegate.demo.picture import BY_RULE, FAILED, News, Picture, RegionPicture, Scene
 
 COLOURS: Final = {"eu-west": "#6cb6ff", "us-east": "#e0af68", "ap-south": "#bb9af7"}
 TITLE: Final = "bold grey93"
@@ -34,7 +34,7 @@ SIGNS: Final = {"up": ("●", GOOD), "down": ("✕", BAD), "untested": ("○", Q
 BARS: Final = " ▁▂▃▄▅▆▇█"
 TREND_TOP_S: Final = 0.25
 """The height of the trend: a little above the longest round trip."""
-SHARE_CELLS: Final = 50
+SHARE_CELLS: Final = 48
 EVENTS_SHOWN: Final = 8
 
 
@@ -50,7 +50,7 @@ def render(picture: Picture) -> RenderableType:
     )
     screen["regions"].split_row(*(Layout(_region(one)) for one in picture.regions))
     screen["below"].split_row(
-        Layout(_panel("who serves whom, last 5 s", _matrix(picture.regions)), size=54),
+        Layout(_panel("who serves whom, last 5 s", _matrix(picture.regions)), size=52),
         Layout(_panel("what the nodes noticed", _events(picture.news))),
     )
     return screen
@@ -70,7 +70,12 @@ def _title(picture: Picture) -> RenderableType:
     failed = Text(f"{picture.failed:,} failed", style=BAD if picture.failed else GOOD)
     line.add_row(
         Text.assemble((" Tidegate", "bold"), ("  three regions on one machine", QUIET)),
-        Text.assemble((f"{picture.total:,} requests  ", "bold"), failed, (f"  {minutes}:{seconds:02d} ", QUIET)),
+        Text.assemble(
+            (f"{picture.total:,} requests  ", "bold"),
+            (f"{picture.refused:,} refused by rule  ", QUIET),
+            failed,
+            (f"  {minutes}:{seconds:02d} ", QUIET),
+        ),
     )
     return line
 
@@ -131,7 +136,7 @@ def _trend(values: Sequence[float | None], colour: str) -> tuple[Text, Text]:
 
 def _matrix(regions: Sequence[RegionPicture]) -> RenderableType:
     """One row for each region's clients, one column for where they end; the line below each shows it at a glance."""
-    columns = (*COLOURS, SENT_HOME, FAILED)
+    columns = (*COLOURS, BY_RULE, FAILED)
     head = Text("clients".ljust(8))
     for column in columns:
         head.append(column.rjust(len(column) + 1), style=_end_colour(column))

@@ -112,21 +112,21 @@ class Watch:
 def changes(before: NodeView, after: NodeView, names: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
     """What is different, in words, and whether it is bad news. First acquaintance is no news."""
     if before.is_reachable != after.is_reachable and before.version is not None:
-        yield ("answers again", False) if after.is_reachable else ("its admin API does not answer", True)
+        yield ("admin API answers again", False) if after.is_reachable else ("admin API is silent", True)
     for endpoint, verdict in after.endpoints.items():
         old = before.endpoints.get(endpoint)
         if old is not None and old.health not in (verdict.health, "untested"):
-            yield f"{names.get(endpoint, endpoint)} is {verdict.health}: {verdict.reason}", verdict.health == "down"
+            yield f"{names.get(endpoint, endpoint)} {verdict.health}: {verdict.reason}", verdict.health != "up"
     for region, verdict in after.regions.items():
         old = before.regions.get(region)
         if old is not None and old.health not in (verdict.health, "untested"):
-            yield f"region {region} is {verdict.health}: {verdict.reason}", verdict.health != "up"
+            yield f"region {region} {verdict.health}", verdict.health != "up"
     if before.processes:
         for process in before.processes.keys() - after.processes.keys():
             yield f"{process} is gone", True
         for process, pid in after.processes.items():
             if before.processes.get(process) != pid:
-                yield f"{process} is replaced, by process {pid}", False
+                yield f"{process} replaced by {pid}", False
 
 
 def node_view(node_id: str, status: Mapping[str, Any]) -> NodeView:

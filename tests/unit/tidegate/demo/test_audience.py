@@ -31,6 +31,7 @@ def look() -> Picture:
         answers=(),
         events=(),
         total=0,
+        refused=0,
         failed=0,
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tidegate.demo.picture import FAILED, SENT_HOME, TREND_COLUMNS, News, Picture, Scene, percentile, picture, shares
+from tidegate.demo.picture import BY_RULE, FAILED, TREND_COLUMNS, News, Picture, Scene, percentile, picture, shares
 from tidegate.demo.setting import PORTS_NEEDED, plan
 from tidegate.demo.traffic import Answer
 from tidegate.demo.watch import Event, NodeView, Verdict
@@ -43,6 +44,7 @@ def drawn(*answers: Answer, views: dict[str, NodeView] | None = None, events: tu
         answers=answers,
         events=events,
         total=len(answers),
+        refused=0,
         failed=0,
     )
 
@@ -68,13 +70,11 @@ def test_a_backends_health_is_what_the_node_beside_it_says() -> None:
     assert (eu_west.is_reachable, eu_west.version) == (True, 7)
 
 
-def test_shares_tell_served_sent_home_and_failed_apart() -> None:
-    bound = answer(route="profile", served_from=None, status=308)
-    assert shares([answer(), answer(), bound, answer(status=502, served_from=None)]) == {
-        "eu-west": 0.5,
-        SENT_HOME: 0.25,
-        FAILED: 0.25,
-    }
+def test_shares_tell_served_answered_by_a_rule_and_failed_apart() -> None:
+    sent_home = answer(route="profile", served_from=None, status=308)
+    refused = replace(answer(route="profile", region="eu-west", served_from=None, status=503), rule="profile")
+    failed = answer(status=502, served_from=None)
+    assert shares([answer(), answer(), sent_home, refused, failed]) == {"eu-west": 0.4, BY_RULE: 0.4, FAILED: 0.2}
     assert shares([]) == {}
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from tidegate.demo.picture import FAILED, SENT_HOME, BackendPicture, News, Picture, RegionPicture, Scene
+from tidegate.demo.picture import BY_RULE, FAILED, BackendPicture, News, Picture, RegionPicture, Scene
 from tidegate.demo.view import render
 
 SCENE = Scene(
@@ -43,14 +43,15 @@ PICTURE = Picture(
     scene=SCENE,
     regions=(
         region("eu-west", "Ireland", {"eu-west": 1.0}),
-        region("us-east", "Virginia", {"eu-west": 0.78, SENT_HOME: 0.2, FAILED: 0.02}, health="down"),
-        region("ap-south", "Mumbai", {"ap-south": 0.6, "eu-west": 0.2, SENT_HOME: 0.2}),
+        region("us-east", "Virginia", {"eu-west": 0.78, BY_RULE: 0.2, FAILED: 0.02}, health="down"),
+        region("ap-south", "Mumbai", {"ap-south": 0.6, "eu-west": 0.2, BY_RULE: 0.2}),
     ),
     news=(
         News(2.0, ("gw-us-east",), "us-east-1 is down: refused", is_bad=True),
         News(14.0, ("gw-eu-west", "gw-us-east", "gw-ap-south"), "eu-west-1 is up: http 200", is_bad=False),
     ),
     total=1_204,
+    refused=21,
     failed=2,
 )
 
@@ -70,7 +71,7 @@ def test_it_fits_100_by_30() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "1,204 requests  2 failed  1:23",
+        "1,204 requests  21 refused by rule  2 failed  1:23",
         "Act 3 of 6: A region dies",
         "kill -9 of both backends in us-east.",
         "✕ A backend dies: 248 requests: 246 answered, 2 failed (2 connection_lost).",
@@ -80,7 +81,7 @@ def test_it_fits_100_by_30() -> None:
         "● eu-west-1",
         "83 ms / 196 ms",
         "▁▅██",
-        "clients eu-west us-east ap-south sent home failed",
+        "clients eu-west us-east ap-south by rule failed",
         "us-east 78% · · 20% 2%",
         "2 s us-east us-east-1 is down: refused",
         "14 s 3 nodes eu-west-1 is up: http 200",

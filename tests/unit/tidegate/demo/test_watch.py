@@ -36,35 +36,35 @@ def test_first_acquaintance_is_no_news() -> None:
 
 def test_a_backend_that_dies_is_bad_news_and_one_that_returns_is_good() -> None:
     ill = replace(WELL, endpoints={ENDPOINT: Verdict("down", "connection refused", 105.0)})
-    assert news(WELL, ill) == [("eu-west-1 is down: connection refused", True)]
-    assert news(ill, WELL) == [("eu-west-1 is up: http 200", False)]
+    assert news(WELL, ill) == [("eu-west-1 down: connection refused", True)]
+    assert news(ill, WELL) == [("eu-west-1 up: http 200", False)]
 
 
 def test_an_endpoint_of_nobody_we_know_is_called_by_its_id() -> None:
     other = replace(WELL, endpoints={"api/x/1": Verdict("up")})
-    assert news(other, replace(WELL, endpoints={"api/x/1": Verdict("down", "r")})) == [("api/x/1 is down: r", True)]
+    assert news(other, replace(WELL, endpoints={"api/x/1": Verdict("down", "r")})) == [("api/x/1 down: r", True)]
 
 
 def test_a_region_that_is_degraded_is_bad_news() -> None:
     ill = replace(WELL, regions={"eu-west": Verdict("degraded", "1 of 2", 105.0)})
-    assert news(WELL, ill) == [("region eu-west is degraded: 1 of 2", True)]
+    assert news(WELL, ill) == [("region eu-west degraded", True)]
 
 
 def test_a_node_that_stops_answering_and_one_that_answers_again_are_news() -> None:
     silent = replace(WELL, is_reachable=False)
-    assert news(WELL, silent) == [("its admin API does not answer", True)]
-    assert news(silent, WELL) == [("answers again", False)]
+    assert news(WELL, silent) == [("admin API is silent", True)]
+    assert news(silent, WELL) == [("admin API answers again", False)]
 
 
 def test_a_replaced_process_is_news() -> None:
     replaced = replace(WELL, processes={"control": 10, "worker 0": 22})
-    assert news(WELL, replaced) == [("worker 0 is replaced, by process 22", False)]
+    assert news(WELL, replaced) == [("worker 0 replaced by 22", False)]
 
 
 def test_a_process_that_is_gone_and_its_replacement_are_both_news() -> None:
     gone = replace(WELL, processes={"control": 10})
     assert news(WELL, gone) == [("worker 0 is gone", True)]
-    assert news(gone, WELL) == [("worker 0 is replaced, by process 11", False)]
+    assert news(gone, WELL) == [("worker 0 replaced by 11", False)]
 
 
 def test_a_status_is_read_into_a_view() -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from tidegate.commands import DONE, MISUSED
 
@@ -50,14 +50,9 @@ def check(file: Path, *, environ: Mapping[str, str], as_json: bool, out: TextIO)
 
 def schema(out: TextIO) -> int:
     """JSON Schema (2020-12) of the file, for editors."""
-    from config.models import Config  # noqa: PLC0415 - see the package's docstring
+    from config.schema import json_schema  # noqa: PLC0415 - see the package's docstring
 
-    document: dict[str, Any] = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Tidegate configuration",
-        **Config.model_json_schema(),
-    }
-    _write_json(document, out)
+    _write_json(json_schema(), out)
     return DONE
 
 

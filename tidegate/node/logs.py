@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 
 STDERR = 2
+ROOMS = ("config", "gateway", "health", "sync")
+"""Their loggers are ours, and are heard from `info` on; everybody else's from `warning` on."""
 _COLOURS = {"debug": "2", "info": "36", "warning": "33", "error": "31"}
 
 
@@ -63,6 +65,8 @@ def setup(process: str, **fields: Any) -> Log:
     root = logging.getLogger()
     root.handlers[:] = [_StandardLogging(log)]
     root.setLevel(logging.WARNING)
+    for room in ROOMS:
+        logging.getLogger(room).setLevel(logging.INFO)
     return log
 
 
@@ -106,10 +110,12 @@ class _StandardLogging(logging.Handler):
     """What libraries log (asyncio's unhandled failures, aiohttp's server errors), in our shape."""
 
     def __init__(self, log: Log) -> None:
-        super().__init__(level=logging.WARNING)
+        super().__init__()
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        say = self._log.problem if record.levelno >= logging.ERROR else self._log.warning
+        say = self._log.info
+        if record.levelno >= logging.WARNING:
+            say = self._log.problem if record.levelno >= logging.ERROR else self._log.warning
         failure = record.exc_info[1] if record.exc_info else None
         say(record.getMessage(), logger=record.name, exc_info=failure)

@@ -13,6 +13,8 @@ import random
 import signal
 import socket
 import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -26,7 +28,7 @@ from tidegate.node.handover import DataDirSockets, Held
 from tidegate.node.lifeline import Accept, Ready, Release, ToChild
 from tidegate.node.logs import Log, setup
 from tidegate.node.orphanhood import Lifeline
-from tidegate.node.plan import Orders, decode_orders
+from tidegate.node.plan import NodePlan, Orders, decode_orders
 from tidegate.node.tasks import Ending, Tasks
 from tidegate.node.wall import wall
 from tidegate.node.worker import ToControl, Worker
@@ -42,25 +44,7 @@ async def run(orders: Orders, log: Log) -> int:
     ending = Ending()
     tasks = Tasks(log, on_fatal=lambda _: ending.end(1))
     directory = DataDirSockets(Path(plan.data_dir))
-    disk = Disk(Path(plan.data_dir), log)
     access_log = AccessLog(lambda: open_sink(plan.access_log), loop)
-    data_plane = DataPlane(
-        node_id=plan.node_id,
-        access_log=access_log.write,
-        rng=random.Random(),  # noqa: S311 - spreads load and numbers requests; no secret hangs on it
-        wall=wall,
-        workers=plan.workers,
-    )
-
-    async def connect() -> ToControl:
-        reader, writer = await asyncio.open_unix_connection(sock=directory.connect(orders.channel_name))
-        return StreamChannel[FromDataPlane, ToDataPlane](reader, writer, encode=encode, decode=decode_to_data_plane)
-
-    def from_disk() -> Publication | None:
-        # Only here, and not above: loading a configuration text takes a parser that a worker otherwise never needs.
-        from tidegate.node.startup import last_publication  # noqa: PLC0415
-
-        return last_publication(Path(plan.config_file), disk=disk, environ=os.environ, log=log)
 
     def ready() -> None:
         gc.collect()
@@ -70,12 +54,16 @@ async def run(orders: Orders, log: Log) -> int:
 
     worker = Worker(
         slot=orders.slot,
-        data_plane=data_plane,
-        sockets={
-            name: [socket.socket(fileno=each) for each in descriptors] for name, descriptors in orders.sockets.items()
-        },
-        connect=connect,
-        from_disk=from_disk,
+        data_plane=DataPlane(
+            node_id=plan.node_id,
+            access_log=access_log.write,
+            rng=random.Random(),  # noqa: S311 - spreads load and numbers requests; no secret hangs on it
+            wall=wall,
+            workers=plan.workers,
+        ),
+        sockets=inherited(orders.sockets),
+        connect=partial(connect, directory, orders.channel_name),
+        from_disk=partial(from_disk, plan, log),
         on_ready=ready,
         on_second=lambda: look_after(access_log, log),
         log=log,
@@ -104,6 +92,26 @@ async def run(orders: Orders, log: Log) -> int:
     await tasks.close()
     lifeline.close()
     return code
+
+
+async def connect(directory: DataDirSockets, name: str) -> ToControl:
+    """Reach control. Raises `OSError`."""
+    reader, writer = await asyncio.open_unix_connection(sock=directory.connect(name))
+    return StreamChannel[FromDataPlane, ToDataPlane](reader, writer, encode=encode, decode=decode_to_data_plane)
+
+
+def from_disk(plan: NodePlan, log: Log) -> Publication | None:
+    """What was last good."""
+    # Imported only here: reading a configuration text takes a parser that a worker otherwise never needs.
+    from tidegate.node.startup import last_publication  # noqa: PLC0415
+
+    disk = Disk(Path(plan.data_dir), log)
+    return last_publication(Path(plan.config_file), disk=disk, environ=os.environ, log=log)
+
+
+def inherited(descriptors: Mapping[str, Sequence[int]]) -> dict[str, list[socket.socket]]:
+    """The listening sockets behind the supervisor's numbers."""
+    return {name: [socket.socket(fileno=each) for each in of_listener] for name, of_listener in descriptors.items()}
 
 
 def look_after(access_log: AccessLog, log: Log) -> None:

@@ -149,7 +149,7 @@ async def test_with_tokens_everything_but_health_needs_one(admin: Asked, house: 
     assert (await admin.control.reload("test")).ok
     for path in ("/v1/status", "/metrics", "/openapi.json"):
         answer = await admin.ask(path)
-        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="tidegate"')
+        assert (answer.status, answer.headers["Www-Authenticate"]) == (401, 'Bearer realm="tidegate"')
         assert (await admin.ask(path, headers={"Authorization": "Bearer s3cret"})).status == 200
     assert (await admin.ask("/readyz")).status == 200
 

@@ -60,6 +60,7 @@ def test_what_libraries_log_comes_out_in_the_same_shape(capfd: pytest.CaptureFix
         logging.getLogger("asyncio").error("something %s", "odd", exc_info=ValueError("x"))
         logging.getLogger("asyncio").warning("hm")
         logging.getLogger("asyncio").info("not said")
+        logging.getLogger("health.prober").info("api is down")
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
@@ -67,6 +68,7 @@ def test_what_libraries_log_comes_out_in_the_same_shape(capfd: pytest.CaptureFix
     assert [(line["level"], line["event"], line["process"], line["logger"]) for line in told] == [
         ("error", "something odd", "worker", "asyncio"),
         ("warning", "hm", "worker", "asyncio"),
+        ("info", "api is down", "worker", "health.prober"),
     ]
 
 

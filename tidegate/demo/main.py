@@ -93,6 +93,7 @@ class Demo:
         self._traffic = Traffic(gateways, rng=self._rng)
         self._began = self.clock()
         self._step = ""
+        self._number = 1
 
     async def play(self, *, once: bool) -> None:
         """From the start to the stop; raises `ClusterFailedError` when a process does not start."""
@@ -136,6 +137,7 @@ class Demo:
     async def _acts(self) -> None:
         stage = Stage(self.cluster, self._traffic, self._watch, wall, self.clock, self._set_step)
         for number, act in enumerate(self.acts, start=1):
+            self._number = number
             self.audience.begin(act, number=number, of=len(self.acts))
             began = self.clock()
             outcome = await perform(act, stage)
@@ -195,14 +197,13 @@ class Demo:
     def _look(self) -> Picture:
         now = self.clock()
         answers = self._traffic.answers(since=now - TREND_COLUMNS - 1)
-        number = min(len(self.played) + 1, len(self.acts))
         return picture(
             now=now,
             began=self._began,
             scene=Scene(
-                number=number,
+                number=self._number,
                 titles=tuple(act.title for act in self.acts),
-                what=self.acts[number - 1].what,
+                what=self.acts[self._number - 1].what,
                 step=self._step,
                 kept=tuple(act.is_kept for act in self.played),
                 sentences=tuple(act.sentence for act in self.played),

@@ -7,16 +7,22 @@ demo itself is killed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tidegate.demo.waiting import NotInTimeError, until
 
 TAIL_BYTES = 2_000
+KILL_AGAIN_S = 0.002
+"""Between two looks at what a kill has left: the kernel needs about that long."""
+KILL_LOOKS = 2_500
+"""Five seconds; what a kill has not ended by then hangs in the kernel, and waiting does not help."""
 
 
 class Program:
@@ -72,15 +78,22 @@ class Program:
         except NotInTimeError:
             self.kill_all()
             return False
+        self._process.wait()  # it may have become a zombie after the last look: reap it
         return True
 
     def kill_all(self) -> None:
-        """`kill -9` of the process and of everything in its session."""
-        for pid in self.remains():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue  # it ended between the look and the kill
+        """`kill -9` of the process and of everything in its session, and wait the moment until all are gone.
+
+        What a dying process started meanwhile is found at the next look.
+        """
+        for _ in range(KILL_LOOKS):
+            left = self.remains()
+            if not left:
+                break
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):  # it ended between the look and the kill
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(KILL_AGAIN_S)
         if self._process is not None:
             self._process.wait()
 

@@ -6,6 +6,7 @@ first. It is started with `-P`, so a `config/` folder in the current directory i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -13,11 +14,16 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from tidegate.node import lifeline
 from tidegate.node.core.backoff import Backoff
 from tidegate.node.plan import Orders, Role, encode
 
 MODULES: Mapping[Role, str] = {"control": "tidegate.node.control_process", "worker": "tidegate.node.worker_process"}
+
+MIN_WAIT_S = 0.25
+"""After a start that failed for want of memory or processes: at once it would fail again."""
 
 
 class Child:
@@ -43,19 +49,25 @@ class Child:
         return None if self.process is None else self.process.pid
 
     def spawn(self, orders: Orders, *, inherit: Sequence[int], environ: Mapping[str, str], now: float) -> None:
-        """Fill the place; `orders.lifeline` is set here."""
+        """Fill the place; `orders.lifeline` is set here. Raises `OSError` when no process is to be had."""
         ours, theirs = lifeline.pair()
-        text = encode(
-            Orders(**{name: getattr(orders, name) for name in orders.__struct_fields__} | {"lifeline": theirs.fileno()})
-        )
-        with theirs:
+        with theirs, contextlib.ExitStack() as undo:
+            undo.callback(ours.close)
+            text = encode(msgspec.structs.replace(orders, lifeline=theirs.fileno()))
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
                 [sys.executable, "-P", "-m", self._module, text],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[*inherit, theirs.fileno()],
                 env=dict(environ),
             )
+            undo.pop_all()
         self.pipe, self.is_ready, self.restart_at, self._started_at = ours, False, None, now
+
+    def failed_to_start(self, *, now: float) -> float:
+        """There was no process to be had; seconds to wait before the next try."""
+        wait_s = max(MIN_WAIT_S, self._backoff.died(started_at=now, now=now))
+        self.restart_at = now + wait_s
+        return wait_s
 
     def died(self, status: int, *, now: float) -> str:
         """Empty the place, and say how its process ended. `restart_at` is set."""

@@ -10,11 +10,16 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 
 from tidegate.node.plan import Address
 
 BACKLOG = 4096
 """Connections that wait while a worker is replaced; the kernel caps it at net.core.somaxconn (4096 by default)."""
+
+_UNACKED_AT = 24
+_TCP_INFO_BYTES = 104
+"""struct tcp_info of <linux/tcp.h>: `tcpi_unacked`, the queue's length, follows 8 bytes and four 32-bit numbers."""
 
 
 class AddressUnavailable(Exception):
@@ -33,6 +38,13 @@ def listen(address: Address) -> socket.socket:
     listener.listen(BACKLOG)
     listener.setblocking(False)  # noqa: FBT003 - its only form
     return listener
+
+
+def queued(listening: socket.socket) -> int:
+    """Connections that wait to be accepted: what `ss` shows as Recv-Q of a listening socket."""
+    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    (waiting,) = struct.unpack_from("=I", info, _UNACKED_AT)
+    return int(waiting)
 
 
 def _bind(address: Address, *, is_shared: bool) -> socket.socket:

@@ -82,9 +82,14 @@ class Supervisor:
         """Until the node has stopped; its exit code. Raises `StartRefused` before anything was started."""
         try:
             lock = census.take_lock(self._data_dir)
-            self._start()
+            self._prepare()
         except (census.AlreadyRunning, census.DataDirUnusable, sockets.AddressUnavailable) as error:
             raise StartRefused(str(error)) from error
+        except OSError as error:
+            raise StartRefused(f"node.data_dir {self._data_dir} cannot hold the sockets of a node: {error}") from error
+        for child in self._children:
+            self._spawn(child)
+        self._write_census()
         while not self._is_over():
             for key, _ in self._selector.select(self._wait_s()):
                 key.data()
@@ -95,7 +100,8 @@ class Supervisor:
 
     # Start
 
-    def _start(self) -> None:
+    def _prepare(self) -> None:
+        """Everything that may be refused; nothing is started yet."""
         allow_descriptors(self._plan, self._log)
         self._directory = DataDirSockets(self._data_dir)
         self._orphans = find_orphans(self._data_dir)
@@ -109,9 +115,6 @@ class Supervisor:
         for orphan in self._orphans:
             self._selector.register(orphan.pidfd, selectors.EVENT_READ, self._orphan_ended(orphan))
         self._watch_signals()
-        for child in self._children:
-            self._spawn(child)
-        self._write_census()
 
     def _watch_signals(self) -> None:
         woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -135,7 +138,12 @@ class Supervisor:
             channel_name=self._channel_name,
         )
         inherit = [orders.admin, orders.channel] if is_control else [fd for fds in descriptors.values() for fd in fds]
-        child.spawn(orders, inherit=inherit, environ=self._environ, now=self._clock())
+        try:
+            child.spawn(orders, inherit=inherit, environ=self._environ, now=self._clock())
+        except OSError as error:
+            wait_s = child.failed_to_start(now=self._clock())
+            self._log.problem(f"{child.role} cannot be started", slot=child.slot, error=str(error), retry_in_s=wait_s)
+            return
         assert child.pipe is not None  # noqa: S101 - spawn has just set it
         self._selector.register(child.pipe, selectors.EVENT_READ, self._word_from(child))
 
@@ -146,13 +154,19 @@ class Supervisor:
             if number == signal.SIGCHLD:
                 self._reap()
             elif number == signal.SIGHUP:
-                self._notifier.reloading()
-                self._control.signal(signal.SIGHUP)
+                self._reload()
             elif self._stop_by is None:
                 self._stop(signal.Signals(number))
             else:
                 self._log.warning("asked to stop again: stopping at once")
                 self._stop_by = self._clock()
+
+    def _reload(self) -> None:
+        if self._control.is_ready:
+            self._notifier.reloading()
+            self._control.signal(signal.SIGHUP)
+        else:
+            self._log.info("control is starting, and reads the configuration anyway")
 
     def _reap(self) -> None:
         while True:
@@ -208,9 +222,9 @@ class Supervisor:
         self._reassign()
         self._tell_control()
         if all(each.is_ready for each in self._children):
+            self._notifier.ready(f"serving as {self._plan.node_id}")
             if not self._was_ready:
                 self._was_ready = True
-                self._notifier.ready(f"serving as {self._plan.node_id}")
                 self._log.info("node is ready", node=self._plan.node_id)
             self._relieve_orphans()
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -72,7 +73,7 @@ def find_orphans(data_dir: Path) -> list[Orphan]:
 
 def open_listening(plan: NodePlan, orphans: Sequence[Orphan], directory: handover.DataDirSockets) -> Listening:
     """Raises `sockets.AddressUnavailable`; what was opened until then is closed."""
-    taken = [given for orphan in orphans for given in handover.ask(directory, orphan.resident.pid).values()]
+    taken = list(_taken(orphans, directory))
     left = _distinct(taken)
     opened: list[socket.socket] = []
     try:
@@ -91,6 +92,14 @@ def open_listening(plan: NodePlan, orphans: Sequence[Orphan], directory: handove
         if id(each) not in used:
             each.close()
     return Listening(slots, admin[0])
+
+
+def _taken(orphans: Sequence[Orphan], directory: handover.DataDirSockets) -> Iterator[socket.socket]:
+    """What the orphans hand over; one that hangs costs time once, not once for each."""
+    deadline = time.monotonic() + handover.WAIT_S
+    for orphan in orphans:
+        wait_s = max(0.0, deadline - time.monotonic())
+        yield from handover.ask(directory, orphan.resident.pid, wait_s=wait_s).values()
 
 
 def _open(address: Address, count: int, *, is_shared: bool, opened: list[socket.socket]) -> list[socket.socket]:

@@ -153,6 +153,27 @@ async def test_sigterm_finishes_the_request_in_flight_and_takes_no_new_one(tmp_p
         assert node.alive() == set()
 
 
+async def test_connections_that_wait_when_the_stop_comes_are_served(tmp_path: Path) -> None:
+    async with Backend() as backend, Node(tmp_path, backend.address) as node:
+        await node.start()
+        assert node.supervisor is not None
+        workers = [await node.pid("worker", slot) for slot in range(2)]
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        connections = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", node.port) for _ in range(40)))
+        for _, writer in connections:
+            writer.write(b"GET /queued HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        node.supervisor.terminate()
+        await node.until(lambda: bool(node.log("stopping: draining")), "the stop has come")
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        answers = await asyncio.gather(*(reader.read() for reader, _ in connections))
+        assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 40
+        for _, writer in connections:
+            writer.close()
+        assert await node.ended() == 0
+
+
 async def test_a_request_that_outlasts_the_grace_is_cut_off(tmp_path: Path) -> None:
     async with Backend() as backend, Node(tmp_path, backend.address) as node:
         node.config["node"]["shutdown_grace"] = "300ms"

@@ -69,6 +69,16 @@ def test_how_it_died_is_said_and_a_second_death_waits(child: Child) -> None:
     assert child.restart_at == 12.25
 
 
+def test_a_start_that_fails_leaves_the_place_empty_and_is_tried_later() -> None:
+    child = Child("worker", 0)
+    orders = Orders("worker", PLAN, 0, os.getpid(), -1, {"a\0b": []})
+    with pytest.raises(ValueError, match="null byte"):
+        child.spawn(orders, inherit=[], environ={"a\0b": "c"}, now=1.0)
+    assert [child.pid, child.pipe] == [None, None]
+    assert child.failed_to_start(now=1.0) == 0.25
+    assert child.restart_at == 1.25
+
+
 def test_an_empty_place_can_be_told_and_signalled_without_effect() -> None:
     child = Child("control", -1)
     child.tell(Draining())

@@ -24,6 +24,17 @@ def test_several_slots_listen_on_one_port() -> None:
         assert not one.getblocking()
 
 
+def test_how_many_wait_to_be_accepted_is_known() -> None:
+    where = address()
+    with sockets.listen(where) as listening:
+        clients = [socket.create_connection(("127.0.0.1", where.port)) for _ in range(3)]
+        assert sockets.queued(listening) == 3
+        listening.accept()[0].close()
+        assert sockets.queued(listening) == 2
+        for client in clients:
+            client.close()
+
+
 def test_a_free_port_is_free_and_stays_so() -> None:
     where = address()
     sockets.check_free(where)

@@ -36,8 +36,6 @@ class Unbuilt:
 UNBUILT = (
     Unbuilt("secrets"),
     Unbuilt("listeners[].tls"),
-    Unbuilt("listeners[].trusted_proxies"),
-    Unbuilt("listeners[].proxy_protocol"),
     Unbuilt("listeners[].timeouts.tls_handshake"),
     Unbuilt("admin.tls"),
     Unbuilt("peer"),

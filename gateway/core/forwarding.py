@@ -1,37 +1,41 @@
 """What do we add to a request, and to its answer, on the way through?
 
 To a request: `Via` (RFC 9110 section 7.6.3), `Forwarded` (RFC 7239) and `X-Forwarded-*`, `X-Request-Id`, and the
-framing of its body. What a client says of these itself is dropped: we believe nobody yet (`trusted_proxies` is not
-built). To an answer: `Via`, `X-Request-Id` and the framing.
+framing of its body. What a client says of these itself is dropped, unless it is a proxy that we trust
+(gateway/core/origin.py). To an answer: `Via`, `X-Request-Id` and the framing.
 """
 
 from __future__ import annotations
 
 from gateway.core.head import CHUNKED, RequestHead
+from gateway.core.origin import Origin
 from gateway.core.response import ResponseHead, status_line
 
 
 class Forwarding:
     """What one connection's requests have in common, rendered once."""
 
-    __slots__ = ("_client", "_host_lines", "_last_host", "_node_line", "_tail")
+    __slots__ = ("_chain", "_last_host", "_lines", "_port", "_proto", "_via")
 
     def __init__(self, *, node_id: str, client_ip: str, port: int, scheme: str = "http") -> None:
-        self._client = f"[{client_ip}]" if ":" in client_ip else client_ip
-        via = f"Via: 1.1 {node_id}\r\n"
-        quoted = f'"{self._client}"' if ":" in client_ip else client_ip
-        self._tail = (
-            f"X-Forwarded-For: {client_ip}\r\nX-Forwarded-Proto: {scheme}\r\nX-Forwarded-Port: {port}\r\n"
-            f"{via}Forwarded: for={quoted};proto={scheme}"
-        ).encode()
+        self._via = f"Via: 1.1 {node_id}\r\n".encode()
+        self._chain = (client_ip,)
+        self._proto = scheme.encode()
+        self._port = b"%d" % port
         self._last_host: str | None = None
-        self._host_lines = b""
+        self._lines = b""
 
-    def request(self, head: RequestHead, request_id: bytes, authority: bytes) -> bytes:
+    def request(self, head: RequestHead, request_id: bytes, authority: bytes, origin: Origin | None = None) -> bytes:
         """The head to send upstream, ended by its empty line. `authority` stands in for a Host that was not sent."""
-        if head.host != self._last_host:
-            self._last_host = head.host
-            self._host_lines = self._render_host(head.host)
+        if origin is not None:
+            lines = self._render(
+                origin.chain, origin.host or head.host.encode(), origin.proto or self._proto, origin.port or self._port
+            )
+        else:
+            if head.host != self._last_host:
+                self._last_host = head.host
+                self._lines = self._render(self._chain, head.host.encode(), self._proto, self._port)
+            lines = self._lines
         framing = b"Transfer-Encoding: chunked\r\n\r\n" if head.body_length == CHUNKED else b"\r\n"
         if head.expects_continue:
             framing = b"Expect: 100-continue\r\n" + framing  # the endpoint decides; its 100 is passed on
@@ -44,17 +48,26 @@ class Forwarding:
             head.path,
             head.query,
             head.forwarded_fields,
-            self._host_lines,
+            lines,
             request_id,
             framing,
         )
 
-    def _render_host(self, host: str) -> bytes:
-        name = host.encode()
-        if not name:
-            return self._tail + b"\r\n"
-        quoted = b'"' + name + b'"' if b":" in name else name
-        return self._tail + b";host=" + quoted + b"\r\nX-Forwarded-Host: " + name + b"\r\n"
+    def _render(self, chain: tuple[str, ...], host: bytes, proto: bytes, port: bytes) -> bytes:
+        node = b";proto=" + proto
+        if host:
+            node += b";host=" + (b'"' + host + b'"' if b":" in host else host)
+        forwarded = ", ".join(f'for="[{hop}]"' if ":" in hop else f"for={hop}" for hop in chain)
+        return b"".join(
+            (
+                b"X-Forwarded-For: " + ", ".join(chain).encode() + b"\r\n",
+                b"X-Forwarded-Proto: " + proto + b"\r\n",
+                b"X-Forwarded-Port: " + port + b"\r\n",
+                b"X-Forwarded-Host: " + host + b"\r\n" if host else b"",
+                b"Forwarded: " + forwarded.encode() + node + b"\r\n",
+                self._via,
+            )
+        )
 
 
 def interim(head: ResponseHead) -> bytes:

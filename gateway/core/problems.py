@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.core import reasons
 from gateway.core.response import status_line
 from gateway.errors import GatewayError
 
@@ -61,6 +62,18 @@ class Answer:
     allow: tuple[str, ...] = ()
     location: bytes | None = None
     retry_after_s: int | None = None
+
+
+NOT_YET: Final = Answer(503, reasons.STARTING, "no configuration yet", "destination_unavailable", retry_after_s=1)
+TOO_MANY: Final = Answer(
+    503,
+    reasons.CONNECTION_LIMIT,
+    "all allowed connections are open",
+    "connection_limit_reached",
+    retry_after_s=1,
+)
+HEAD_LATE: Final = Answer(408, reasons.HEADER_TIMEOUT, "the request head took too long", "http_request_error")
+BODY_LATE: Final = Answer(408, reasons.BODY_TIMEOUT, "the body stopped coming", "http_request_error")
 
 
 def answer_to(error: GatewayError) -> Answer:

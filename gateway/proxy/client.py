@@ -16,14 +16,22 @@ from typing import TYPE_CHECKING, Final, cast
 
 from gateway.core import reasons
 from gateway.core.decision import Refusal, decide
-from gateway.core.forwarding import Forwarding
 from gateway.core.head import RequestHead
-from gateway.core.problems import Answer, answer_to, problem_response
+from gateway.core.problems import (
+    BODY_LATE,
+    HEAD_LATE,
+    NOT_YET,
+    TOO_MANY,
+    Answer,
+    answer_to,
+    problem_response,
+)
+from gateway.core.proxy_protocol import ProxyHeaderRefused, parse_proxy_header
 from gateway.core.request_body import RequestBody
 from gateway.errors import RequestRefused
-from gateway.location import country_of
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.outcome import Outcome
+from gateway.proxy.peer import Peer
 from gateway.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
@@ -36,25 +44,15 @@ MAX_PENDING: Final = 64 * 1024
 LINGER_S: Final = 2.0
 """How long a refused sender may go on before the connection is cut: closing at once would reset our answer away."""
 LINGER_BYTES: Final = 1024 * 1024
-NOT_YET: Final = Answer(503, reasons.STARTING, "no configuration yet", "destination_unavailable", retry_after_s=1)
-TOO_MANY: Final = Answer(
-    503,
-    reasons.CONNECTION_LIMIT,
-    "as many connections as allowed are open",
-    "connection_limit_reached",
-    retry_after_s=1,
-)
-HEAD_LATE: Final = Answer(408, reasons.HEADER_TIMEOUT, "the request head took too long", "http_request_error")
-BODY_LATE: Final = Answer(408, reasons.BODY_TIMEOUT, "the body stopped coming", "http_request_error")
 
 
 class ClientConnection(asyncio.Protocol):
     """Made by the listener for each accepted connection."""
 
     __slots__ = (
+        "_awaits_proxy_header",
         "_body",
         "_closing",
-        "_country",
         "_exchange",
         "_head_size_seen",
         "_lingered",
@@ -65,10 +63,9 @@ class ClientConnection(asyncio.Protocol):
         "_transport",
         "_tunnel",
         "_write_paused",
-        "client_ip",
         "deadline",
-        "forwarding",
         "listener",
+        "peer",
         "via_line",
     )
 
@@ -83,10 +80,9 @@ class ClientConnection(asyncio.Protocol):
         self._tunnel: Tunnel | None = None
         self._closing = False
         self._lingered = 0
+        self._awaits_proxy_header = settings.takes_proxy_header
         self._reading_paused = False
         self._write_paused = False
-        self._country: str | None = None
-        self.client_ip = ""
         self.deadline = math.inf
         self.listener = settings.name
         self.via_line = settings.via_line
@@ -97,16 +93,32 @@ class ClientConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_HIGH)
         peer = transport.get_extra_info("peername")
-        self.client_ip = peer[0] if peer else ""
         runtime = self._runtime
-        client_ip = self.client_ip or "unknown"
-        self.forwarding = Forwarding(node_id=runtime.node_id, client_ip=client_ip, port=self._settings.port)
+        self.peer = Peer(self._settings, peer[0] if peer else "unknown")
         self.deadline = runtime.now() + self._settings.header_timeout_s
         runtime.wheel.watch(self, now=runtime.now())
         runtime.add_client(self)
         self._settings.connections += 1
         if self._settings.is_over_full():
             self._refuse(TOO_MANY)
+
+    def _take_proxy_header(self, data: bytes) -> None:
+        """A listener behind a load balancer: its header first, and only from one that is trusted."""
+        try:
+            if not self.peer.is_trusted:
+                raise ProxyHeaderRefused("a peer whose PROXY header is not believed")
+            header = parse_proxy_header(data)
+        except ProxyHeaderRefused:
+            self.abort()
+            return
+        self._pending = data
+        if header is not None:
+            self._awaits_proxy_header = False
+            self._pending = b""
+            if header.client_ip is not None:
+                self.peer = Peer(self._settings, header.client_ip)
+            if len(data) > header.size:
+                self.data_received(data[header.size :])
 
     def connection_lost(self, error: Exception | None) -> None:
         self.deadline = -math.inf
@@ -142,7 +154,9 @@ class ClientConnection(asyncio.Protocol):
             self._exchange.on_client_drained()
 
     def data_received(self, data: bytes) -> None:
-        if self._closing:
+        if self._awaits_proxy_header and not self._closing:
+            self._take_proxy_header(self._pending + data)
+        elif self._closing:
             self._lingered += len(data)
             if self._lingered > LINGER_BYTES:
                 self.abort()
@@ -154,7 +168,7 @@ class ClientConnection(asyncio.Protocol):
         elif self._exchange is not None:
             self._pending += data
             if len(self._pending) > MAX_PENDING:
-                self.pause_body()
+                self.hold()
         else:
             self._take_heads(self._pending + data if self._pending else data)
 
@@ -217,11 +231,13 @@ class ClientConnection(asyncio.Protocol):
         except RequestRefused as error:
             self._refuse(answer_to(error), request_id=request_id, started_at=started_at)
             return
+        if self.peer.is_trusted:
+            request_id = self.peer.identify(head) or request_id
         snapshot = runtime.snapshot
         if snapshot is None:
             self._answer(head, Refusal(None, NOT_YET), request_id=request_id, started_at=started_at)
             return
-        decided = decide(snapshot, head, settings.name, self._country_of_client)
+        decided = decide(snapshot, head, settings.name, self.peer.country)
         if isinstance(decided, Refusal):
             self._answer(head, decided, request_id=request_id, started_at=started_at)
             return
@@ -235,11 +251,6 @@ class ClientConnection(asyncio.Protocol):
         if head.body_length and self._exchange is exchange and self._pending:
             pending, self._pending = self._pending, b""
             self._take_body(pending)
-
-    def _country_of_client(self) -> str | None:
-        if self._country is None:
-            self._country = country_of(self.client_ip) or ""
-        return self._country or None
 
     # -- request bodies
 
@@ -261,14 +272,14 @@ class ClientConnection(asyncio.Protocol):
             return
         exchange.on_request_body(data, ended=body.is_done)
 
-    def pause_body(self) -> None:
+    def hold(self) -> None:
         """Upstream is slower than the client, or not there yet."""
         if not self._reading_paused and self._transport is not None and not self._closing:
             self._reading_paused = True
             self._transport.pause_reading()
             self._set_deadline()
 
-    def resume_body(self) -> None:
+    def go_on(self) -> None:
         if self._reading_paused and self._transport is not None and not self._transport.is_closing():
             self._reading_paused = False
             self._transport.resume_reading()
@@ -282,7 +293,7 @@ class ClientConnection(asyncio.Protocol):
         self._settings.streams += 1
         self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
         pending, self._pending = self._pending, b""
-        self.resume_body()
+        self.go_on()
         if pending:
             tunnel.from_client(pending)
 
@@ -292,12 +303,6 @@ class ClientConnection(asyncio.Protocol):
             self._tunnel = None
             self._settings.streams -= 1
             self.close()
-
-    def hold(self) -> None:
-        self.pause_body()
-
-    def go_on(self) -> None:
-        self.resume_body()
 
     # -- answers
 
@@ -332,7 +337,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _next_request(self) -> None:
         self._set_deadline()
-        self.resume_body()
+        self.go_on()
         if self._pending:
             # From the loop, not from here: a thousand pipelined requests must not be a thousand frames deep.
             self._runtime.loop.call_soon(self._take_pending)
@@ -377,21 +382,19 @@ class ClientConnection(asyncio.Protocol):
     def _record(
         self, answer: Answer, request_id: bytes, started_at: float, *, head: RequestHead | None = None, route: str = ""
     ) -> None:
-        self._runtime.record(
-            Outcome(
-                listener=self.listener,
-                client_ip=self.client_ip,
-                request_id=request_id,
-                method=head.method if head else "",
-                host=head.host if head else "",
-                path=head.path if head else b"",
-                status=answer.status,
-                reason=answer.reason,
-                detail=answer.detail,
-                route=route,
-                started_at=started_at,
-            )
+        outcome = Outcome(
+            listener=self.listener,
+            client_ip=self.peer.client_ip,
+            request_id=request_id,
+            started_at=started_at,
+            status=answer.status,
+            reason=answer.reason,
+            detail=answer.detail,
+            route=route,
         )
+        if head is not None:
+            outcome.method, outcome.host, outcome.path = head.method, head.host, head.path
+        self._runtime.record(outcome)
 
     # -- closing
 

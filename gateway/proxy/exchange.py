@@ -171,11 +171,12 @@ class Exchange:
         endpoint = connection.endpoint
         self.attempts.running[endpoint.id] = connection
         self._upstream = connection
+        peer = self._client.peer
         authority = f"{endpoint.host}:{endpoint.port}".encode()
-        data = self._client.forwarding.request(self.head, self.request_id, authority)
+        data = peer.forwarding.request(self.head, self.request_id, authority, peer.origin)
         if self.head.body_length:
             data += self._replay.take_waiting()
-            self._client.resume_body()
+            self._client.go_on()
         service = self._forward.service
         connection.send(self, data, timeout_s=service.try_timeout_s if self._request_ended else service.idle_timeout_s)
 
@@ -263,13 +264,13 @@ class Exchange:
         else:
             self._replay.wait(data)
             if self._replay.is_full:
-                self._client.pause_body()
+                self._client.hold()
 
     def on_upstream_full(self) -> None:
-        self._client.pause_body()
+        self._client.hold()
 
     def on_upstream_drained(self) -> None:
-        self._client.resume_body()
+        self._client.go_on()
 
     # -- the answer, from upstream
 
@@ -410,7 +411,7 @@ class Exchange:
         client, head, endpoint = self._client, self.head, self.endpoint
         outcome = Outcome(
             listener=client.listener,
-            client_ip=client.client_ip,
+            client_ip=client.peer.client_ip,
             request_id=self.request_id,
             method=head.method,
             host=head.host,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from config.models import Listener
 from gateway.core import reasons
 from gateway.core.head import RequestHead, parse_request_head
+from gateway.core.origin import Trust
 from gateway.errors import RequestRefused
 
 
@@ -23,9 +24,11 @@ class ListenerSettings:
         "max_request_line",
         "max_streams",
         "name",
-        "node_name",
+        "node_id",
         "port",
         "streams",
+        "takes_proxy_header",
+        "trust",
         "tunnel_idle_timeout_s",
         "via_line",
         "write_timeout_s",
@@ -34,9 +37,11 @@ class ListenerSettings:
     def __init__(self, listener: Listener, *, node_id: str, workers: int) -> None:
         limits, timeouts = listener.limits, listener.timeouts
         self.name = listener.name
-        self.node_name = node_id.lower().encode()
+        self.node_id = node_id
         self.port = listener.bind.port
         self.connections = 0
+        self.trust = Trust([str(network) for network in listener.trusted_proxies])
+        self.takes_proxy_header = listener.proxy_protocol
         self.streams = 0
         """Tunnels that are open."""
         self.max_streams = max(1, limits.max_streams // workers)
@@ -93,9 +98,10 @@ class ListenerSettings:
         )
 
     def _refuse_loop(self, via: bytes) -> None:
+        own = self.node_id.lower().encode()
         for hop in via.split(b","):
             words = hop.split()
-            if len(words) > 1 and words[1] == self.node_name:
+            if len(words) > 1 and words[1] == own:
                 raise RequestRefused(
                     "a request that has passed this node before", status=508, reason=reasons.PROXY_LOOP
                 )

@@ -17,10 +17,6 @@ class Outcome:
     listener: str
     client_ip: str
     request_id: bytes
-    method: str
-    """Empty, like host and path, where there was no usable head."""
-    host: str
-    path: bytes
     status: int
     """What the client got; 0 when it left before."""
     reason: str
@@ -29,6 +25,10 @@ class Outcome:
     route: str
     started_at: float
     """Monotonic seconds, at the head's arrival."""
+    method: str = ""
+    """Empty, like host and path, where there was no usable head."""
+    host: str = ""
+    path: bytes = b""
     region: str = ""
     endpoint: str = ""
     attempts: int = 0

@@ -11,7 +11,10 @@ UNMIRRORED: dict[str, str] = {
 }
 """Modules without a test file of their own: path of the module -> where it is shown instead."""
 
-LONG_MODULES: dict[str, str] = {}
+LONG_MODULES: dict[str, str] = {
+    "gateway/proxy/client.py": "one state machine, a connection's; two files would share every field of its state",
+    "gateway/proxy/exchange.py": "one state machine, a request's; what has no state is in attempts, replay and outcome",
+}
 """Modules over 400 lines: path -> why cutting it would make it harder to read."""
 
 LONG_FUNCTIONS: dict[str, str] = {

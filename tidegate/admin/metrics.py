@@ -81,6 +81,10 @@ class NodeCollector(Collector):
         yield _gauge("connections", "Client connections open.", sum(report.connections for report in reports))
         yield _gauge("requests_in_flight", "Requests at an endpoint.", sum(report.in_flight for report in reports))
         yield _gauge("workers_serving", "Data planes that route by a snapshot.", len(self._control.serving()))
+        dropped = self._control.totals.access_log_dropped
+        yield CounterMetricFamily(
+            PREFIX + "access_log_dropped", "Lines lost to a slow reader or a full disk.", value=dropped
+        )
         restarts = CounterMetricFamily(
             PREFIX + "worker_restarts", "Processes started again after they died.", labels=["role", "slot"]
         )

@@ -77,6 +77,7 @@ async def run(plan: NodePlan, chosen: Chosen, listening: Listening, notifier: No
         from_disk=lambda: None,
         on_ready=ready,
         on_second=lambda: look_after(access_log, log),
+        take_dropped=access_log.take_dropped,
         log=log,
         tasks=tasks,
     )

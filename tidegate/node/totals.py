@@ -64,6 +64,7 @@ class Totals:
         self._max_series = max_series
 
     def add(self, report: Report) -> None:
+        self.access_log_dropped += report.access_log_dropped
         for count in report.routes:
             self._add_route(count)
         for endpoint in report.endpoints:

@@ -66,6 +66,7 @@ async def run(orders: Orders, log: Log) -> int:
         from_disk=partial(from_disk, plan, log),
         on_ready=ready,
         on_second=lambda: look_after(access_log, log),
+        take_dropped=access_log.take_dropped,
         log=log,
         tasks=tasks,
     )
@@ -115,13 +116,11 @@ def inherited(descriptors: Mapping[str, Sequence[int]]) -> dict[str, list[socket
 
 
 def look_after(access_log: AccessLog, log: Log) -> None:
-    """Once a second: follow a rotated file, and say when lines were lost."""
+    """Once a second: follow a rotated file."""
     try:
         access_log.reopen_if_moved()
     except OSError as error:
         log.problem("the access log cannot be opened again, going on with the old file", error=str(error))
-    if dropped := access_log.take_dropped():
-        log.warning("access log lines were dropped: their reader is too slow or the disk is full", lines=dropped)
 
 
 def main() -> None:

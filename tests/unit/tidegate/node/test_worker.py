@@ -78,6 +78,7 @@ class Stage:
         self.is_there = True
         self.saved: Publication | None = None
         self.ready = 0
+        self.dropped = 0
         self.lines: list[dict[str, Any]] = []
         self.tasks = Tasks(Log(self.lines.append))
         self.port = ports(1)[0]
@@ -91,6 +92,7 @@ class Stage:
             from_disk=lambda: self.saved,
             on_ready=self.on_ready,
             on_second=lambda: None,
+            take_dropped=lambda: self.dropped,
             log=Log(self.lines.append),
             tasks=self.tasks,
             without_control_s=0.05,
@@ -176,6 +178,17 @@ async def test_a_publication_that_cannot_be_used_is_said_and_the_old_one_stays(s
     assert await control.receive() == Report(None, 0, 0, [], [])
     assert stage.lines[0]["refused"] == 4
     assert stage.ready == 0
+
+
+async def test_lost_log_lines_are_reported_and_said(stage: Stage) -> None:
+    stage.worker.start()
+    control, _ = await stage.control()
+    stage.dropped = 5
+    await control.send(Publication(4, "digest", "{}"))
+    report = await control.receive()
+    assert isinstance(report, Report)
+    assert report.access_log_dropped == 5
+    assert stage.lines[0]["lines"] == 5
 
 
 async def test_slots_are_accepted_from_once_and_released(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 from pathlib import Path
@@ -214,6 +215,40 @@ async def test_a_child_that_dies_at_every_start_is_started_ever_later(tmp_path: 
             await node.until(is_replaced, f"replacement {kill}")
         delays = [line["restart_in_s"] for line in node.log("worker died")]
         assert delays == pytest.approx([0.0, 0.25, 0.5], abs=0.01)
+
+
+async def test_limits_that_no_process_could_carry_are_a_start_error(tmp_path: Path) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard >= 1_000_000:
+        pytest.skip("this machine carries more than the configuration may ask for")
+    async with Node(tmp_path, "127.0.0.1:9", workers=1) as node:
+        node.config["listeners"][0]["limits"]["max_connections"] = 1_000_000
+        node.write()
+        node.launch()
+        assert await node.ended() == 1
+        [line] = node.log("cannot start")
+        assert f"may open {hard} files" in line["reason"]
+        assert "LimitNOFILE=" in line["reason"]
+
+
+async def test_systemd_is_told_when_the_node_serves_reloads_and_stops(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(str(tmp_path / "n"))
+        notified.settimeout(20.0)
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "n")}
+
+        async def told() -> str:
+            return (await asyncio.to_thread(notified.recv, 1000)).decode().partition("\n")[0]
+
+        async with Backend() as backend, Node(tmp_path, backend.address, environ=environ) as node:
+            await node.start()
+            assert node.supervisor is not None
+            assert await told() == "READY=1"
+            node.supervisor.send_signal(signal.SIGHUP)
+            assert await told() == "RELOADING=1"
+            assert await told() == "READY=1"
+            assert await node.stop() == 0
+            assert await told() == "STOPPING=1"
 
 
 def refuses(port: int) -> bool:

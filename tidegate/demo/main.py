@@ -52,9 +52,11 @@ def run(once: bool, *, keep: bool = False, as_json: bool = False, acts: tuple[Ac
     audience = Spectator(console) if is_picture else Reader(console)
     directory = Path(tempfile.mkdtemp(prefix="tidegate-demo-"))
     demo = Demo(directory, audience, acts)
+    has_failed = False
     try:
         asyncio.run(demo.play(once=once))
     except* ClusterFailedError as failures:
+        has_failed = True
         for failure in failures.exceptions:
             audience.tell(str(failure))
     finally:
@@ -63,7 +65,7 @@ def run(once: bool, *, keep: bool = False, as_json: bool = False, acts: tuple[Ac
         audience.tell(report.verdict(demo.played))
     if as_json:
         sys.stdout.write(report.document(demo.played, is_complete=demo.is_complete) + "\n")
-    is_well = all(act.is_kept for act in demo.played) and (demo.is_complete or (not once and demo.is_ready))
+    is_well = not has_failed and all(act.is_kept for act in demo.played) and (demo.is_complete or not once)
     if keep or not is_well:
         audience.tell(f"configuration and logs are in {directory}")
     else:
@@ -80,8 +82,6 @@ class Demo:
     acts: tuple[Act, ...]
     clock: Callable[[], float] = time.monotonic
     played: list[Played] = field(default_factory=list)
-    is_ready: bool = False
-    """Whether everything had started."""
     is_complete: bool = False
     """Whether the last act was played and everything stopped."""
 
@@ -131,7 +131,6 @@ class Demo:
             took = await until(is_trusted, within_s=TRUSTED_WITHIN_S, what="every node trusts every backend")
         except NotInTimeError as late:
             raise ClusterFailedError(f"{late}. The logs are in {self.cluster.logs}") from None
-        self.is_ready = True
         self.audience.tell(f"every node trusts every backend and has measured every region, after {took:.1f} s")
 
     async def _acts(self) -> None:

@@ -96,6 +96,27 @@ async def test_a_signal_stops_everything_in_order(tmp_path: Path, lingering: Run
     assert is_empty(tmp_path)
 
 
+async def test_a_signal_while_it_starts_stops_what_has_started(tmp_path: Path) -> None:
+    running = await demo(tmp_path, once=False)
+    await running.says("is ready")
+    started = running.descendants()
+    running.process.send_signal(signal.SIGINT)
+    _, err = await asyncio.wait_for(running.process.communicate(), 30)
+    assert running.process.returncode == 0, err.decode()
+    assert all(is_gone(pid) for pid in started)
+    assert is_empty(tmp_path)
+
+
+async def test_once_that_is_cut_short_has_failed_and_leaves_its_logs(tmp_path: Path) -> None:
+    running = await demo(tmp_path, once=True)
+    await running.says("is ready")
+    running.process.send_signal(signal.SIGTERM)
+    out, err = await asyncio.wait_for(running.process.communicate(), 30)
+    assert (running.process.returncode, json.loads(out)["complete"]) == (1, False)
+    assert "configuration and logs are in" in err.decode()
+    assert not is_empty(tmp_path)
+
+
 async def test_even_a_killed_demo_leaves_nothing_running(lingering: Running) -> None:
     started = lingering.descendants()
     lingering.process.kill()

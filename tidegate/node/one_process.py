@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
 import sys
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import uvloop
 
 from config.problems import ConfigurationError
-from gateway.dataplane import DataPlane
 from tidegate.admin.app import serve_admin
 from tidegate.node import census, sockets
 from tidegate.node.access_log import AccessLog, open_sink
@@ -30,9 +28,8 @@ from tidegate.node.startup import Chosen, UnfitConfiguration
 from tidegate.node.supervisor import StartRefused, allow_descriptors
 from tidegate.node.takeover import Listening, find_orphans, open_listening
 from tidegate.node.tasks import Ending, Tasks
-from tidegate.node.wall import wall
 from tidegate.node.worker import ToControl, Worker
-from tidegate.node.worker_process import look_after
+from tidegate.node.worker_process import look_after, make_data_plane
 
 ONLY_SLOT = 0
 
@@ -66,12 +63,7 @@ async def run(plan: NodePlan, chosen: Chosen, listening: Listening, notifier: No
 
     worker = Worker(
         slot=ONLY_SLOT,
-        data_plane=DataPlane(
-            node_id=plan.node_id,
-            access_log=access_log.write,
-            rng=random.Random(),  # noqa: S311 - spreads load and numbers requests; no secret hangs on it
-            wall=wall,
-        ),
+        data_plane=make_data_plane(plan, access_log),
         sockets=listening.slots,
         connect=connect,
         from_disk=lambda: None,

@@ -54,13 +54,7 @@ async def run(orders: Orders, log: Log) -> int:
 
     worker = Worker(
         slot=orders.slot,
-        data_plane=DataPlane(
-            node_id=plan.node_id,
-            access_log=access_log.write,
-            rng=random.Random(),  # noqa: S311 - spreads load and numbers requests; no secret hangs on it
-            wall=wall,
-            workers=plan.workers,
-        ),
+        data_plane=make_data_plane(plan, access_log),
         sockets=inherited(orders.sockets),
         connect=partial(connect, directory, orders.channel_name),
         from_disk=partial(from_disk, plan, log),
@@ -93,6 +87,14 @@ async def run(orders: Orders, log: Log) -> int:
     await tasks.close()
     lifeline.close()
     return code
+
+
+def make_data_plane(plan: NodePlan, access_log: AccessLog) -> DataPlane:
+    """One of the node's data planes, on the running loop."""
+    rng = random.Random()  # noqa: S311 - spreads load and numbers requests; no secret hangs on it
+    return DataPlane(
+        node_id=plan.node_id, access_log=access_log.write, rng=rng, wall=wall, workers=max(1, plan.workers)
+    )
 
 
 async def connect(directory: DataDirSockets, name: str) -> ToControl:

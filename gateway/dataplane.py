@@ -28,33 +28,22 @@ from gateway.core.retries import RetryBudget
 from gateway.core.snapshot import CompiledRouting, RoutingSnapshot, build_snapshot, compile_routing
 from gateway.core.timer_wheel import TimerWheel
 from gateway.counts import Counts
-from gateway.errors import PublicationRefused
+from gateway.errors import PublicationRefused, TlsMaterialRefused
 from gateway.messages import EndpointState, Heartbeat, Publication, Report
+from gateway.proxy.acceptor import Acceptor
 from gateway.proxy.client import ClientConnection
 from gateway.proxy.listening import ListenerSettings
 from gateway.proxy.outcome import Outcome, access_line
 from gateway.proxy.pool import Pool
+from gateway.tls.keeper import Keeper
 
 TICK_S: Final = 0.1
 STALENESS_CHECK_S: Final = 1.0
-BACKLOG: Final = 4096
-"""The loop calls listen(2) again on an inherited socket: its default of 100 would shrink the queue."""
 IDLE_GRACE_S: Final = 1.0
 """In a drain, an idle connection may still bring one request, which is answered with `Connection: close`; one that is
 closed at the very moment its client writes would lose it."""
 
 _log = logging.getLogger("gateway.dataplane")
-
-
-class Acceptor:
-    """Accepts from one listening socket."""
-
-    def __init__(self, server: asyncio.Server) -> None:
-        self._server = server
-
-    def close(self) -> None:
-        """Accept no more from it; connections accepted before go on."""
-        self._server.close()
 
 
 class DataPlane:
@@ -89,6 +78,9 @@ class DataPlane:
         self._listeners: dict[str, ListenerSettings] = {}
         self._acceptors: list[Acceptor] = []
         self._clients: set[ClientConnection] = set()
+        self.handshakes = 0
+        self._tls = Keeper(self._on_certificates_changed)
+        self._watches_certificates = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight_ended = asyncio.Event()
         self._config: Config | None = None
@@ -134,19 +126,39 @@ class DataPlane:
     def _compile(self, text: str, digest: str) -> CompiledRouting:
         try:
             config = Config.model_validate_json(text)
-            routing = compile_routing(config, digest=digest, now=self._wall())
-        except (ValidationError, ValueError) as error:
+            material = self._tls.load(config)
+            routing = compile_routing(config, digest=digest, now=self._wall(), upstream_tls=material.services)
+        except (ValidationError, ValueError, TlsMaterialRefused) as error:
             raise PublicationRefused(f"a configuration that does not compile: {error}") from error
         self._config = config
+        self._tls.adopt(config, material)
+        if material.files and not self._watches_certificates:
+            self._watches_certificates = True
+            self.spawn(self._tls.run(), "certificate files")
         self._logs_access = config.observability.access_log.enabled
         for listener in config.listeners:
             known = self._listeners.get(listener.name)
-            fresh = ListenerSettings(listener, node_id=self.node_id, workers=self.workers)
+            fresh = ListenerSettings(
+                listener, node_id=self.node_id, workers=self.workers, tls=material.listeners.get(listener.name)
+            )
             if known is None:
                 self._listeners[listener.name] = fresh
             else:
                 known.adopt(fresh)
+        for acceptor in self._acceptors:
+            if not acceptor.fits():
+                self.spawn(acceptor.open(), "reopen listener")
         return routing
+
+    def _on_certificates_changed(self) -> None:
+        """New handshakes and new upstream connections go by what the files say now; open ones keep what they have."""
+        material, config, snapshot = self._tls.material, self._config, self.snapshot
+        for name, settings in self._listeners.items():
+            settings.tls = material.listeners.get(name)
+        if snapshot is not None and config is not None:
+            digest, services = snapshot.routing.config_digest, material.services
+            routing = compile_routing(config, digest=digest, now=self._wall(), upstream_tls=services)
+            self._swap(routing, version=snapshot.version)
 
     def _swap(self, routing: CompiledRouting, *, version: int, rtts: dict[str, float] | None = None) -> None:
         previous = self.snapshot
@@ -183,8 +195,8 @@ class DataPlane:
         settings = self._listeners.get(listener)
         if settings is None:
             raise PublicationRefused(f"listener {listener!r} is in no configuration published so far")
-        server = await self.loop.create_server(lambda: ClientConnection(self, settings), sock=sock, backlog=BACKLOG)
-        acceptor = Acceptor(server)
+        acceptor = Acceptor(self, settings, sock)
+        await acceptor.open()
         self._acceptors.append(acceptor)
         return acceptor
 
@@ -196,7 +208,7 @@ class DataPlane:
             acceptor.close()
         deadline = self.now() + grace_s
         self.loop.call_later(min(IDLE_GRACE_S, grace_s), self._close_idle)
-        while self._clients and self.now() < deadline:
+        while (self._clients or self.handshakes) and self.now() < deadline:
             self._in_flight_ended.clear()
             try:
                 async with asyncio.timeout(deadline - self.now()):
@@ -252,6 +264,10 @@ class DataPlane:
 
     def remove_client(self, client: ClientConnection) -> None:
         self._clients.discard(client)
+        if not self._clients:
+            self._in_flight_ended.set()
+
+    def handshake_ended(self) -> None:
         if not self._clients:
             self._in_flight_ended.set()
 

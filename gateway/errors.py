@@ -4,9 +4,11 @@
     ├── RequestRefused        the client's: malformed, ambiguous, too large        4xx/5xx by the table in API.md
     ├── UpstreamError         the endpoint's
     │   ├── ConnectFailed     before it had a byte of the request: another endpoint may be tried, whatever the method
+    │   │   └── TlsFailed     connected, but no TLS handshake came to its end
     │   ├── ConnectionLost    closed or reset before the answer was complete
     │   ├── AnswerTimeout     nothing came in time
     │   └── AnswerRefused     what came is not HTTP we would pass on
+    ├── TlsMaterialRefused    the operator's: certificates, keys or authorities that cannot be used
     └── PublicationRefused    ours: a snapshot that cannot be used; the old one stays in force
 
 Each knows the status for the client and the error token of `Proxy-Status` (RFC 9209 section 2.3).
@@ -55,11 +57,18 @@ class ConnectFailed(UpstreamError):
         )
 
 
+class TlsFailed(ConnectFailed):
+    """Connected, but no TLS handshake came to its end: nothing of the request was sent."""
+
+    def __init__(self, detail: str, *, proxy_status: str) -> None:
+        UpstreamError.__init__(self, detail, status=502, reason="tls_failure", proxy_status=proxy_status)
+
+
 class ConnectionLost(UpstreamError):
     """The endpoint closed or reset the connection before its answer was complete."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, status=502, reason="reset", proxy_status="connection_terminated")
+    def __init__(self, detail: str, *, proxy_status: str = "connection_terminated") -> None:
+        super().__init__(detail, status=502, reason="reset", proxy_status=proxy_status)
 
 
 class AnswerTimeout(UpstreamError):
@@ -74,6 +83,10 @@ class AnswerRefused(UpstreamError):
 
     def __init__(self, detail: str, *, proxy_status: str = "http_protocol_error") -> None:
         super().__init__(detail, status=502, reason="malformed_answer", proxy_status=proxy_status)
+
+
+class TlsMaterialRefused(Exception):
+    """Certificates, keys, authorities or ciphers that cannot be used; what was there before stays in force."""
 
 
 class PublicationRefused(Exception):

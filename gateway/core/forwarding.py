@@ -17,8 +17,9 @@ class Forwarding:
 
     __slots__ = ("_chain", "_last_host", "_lines", "_port", "_proto", "_via")
 
-    def __init__(self, *, node_id: str, client_ip: str, port: int, scheme: str = "http") -> None:
-        self._via = f"Via: 1.1 {node_id}\r\n".encode()
+    def __init__(self, *, node_id: str, client_ip: str, port: int, scheme: str = "http", identity: bytes = b"") -> None:
+        """`identity`: field lines that say who the client is by its certificate (gateway/core/client_identity.py)."""
+        self._via = f"Via: 1.1 {node_id}\r\n".encode() + identity
         self._chain = (client_ip,)
         self._proto = scheme.encode()
         self._port = b"%d" % port

@@ -37,6 +37,8 @@ class Endpoint:
     probe_interval_s: float
     health: Health
     health_reason: str
+    tls: object = None
+    """How to speak TLS with it (gateway/tls/upstream.py); None for plain. Only compared and handed on here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ CHUNKED: Final = -1
 MAX_BODY_LENGTH: Final = 2**63 - 1
 """What a signed 64-bit reader downstream of us still counts right."""
 
+MAX_LENGTH_DIGITS: Final = 19
+"""Of 2^63-1. Python itself gives up on numbers of some thousand digits."""
+
 METHODS: Final = frozenset(
     "ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS "  # noqa: SIM905 - words
     "PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SUBSCRIBE UNBIND UNLINK UNLOCK "
@@ -48,6 +51,7 @@ _SPECIAL_NAMES: Final = (
     rb"host|connection|content-length|transfer-encoding|upgrade|expect|te|trailer|keep-alive|via|forwarded"
     rb"|x-forwarded-(?:for|host|port|proto|prefix|server|ssl)|x-real-ip|x-request-id"
     rb"|proxy-(?:connection|authorization|authenticate)"
+    rb"|client-cert(?:-chain)?|x-client-cert-subject|x-forwarded-client-cert"
 )
 _SPECIAL_FIELD: Final = re.compile(rb"\r\n(" + _SPECIAL_NAMES + rb"):[ \t]*([^\r\n]*)")
 _SPECIAL_NAME: Final = re.compile(_SPECIAL_NAMES)
@@ -210,7 +214,7 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
         elif name == b"content-length":
             if length is not None or not value.isdigit():
                 raise RequestRefused("a Content-Length that is not one number")
-            length = int(value)
+            length = int(value) if len(value) <= MAX_LENGTH_DIGITS else MAX_BODY_LENGTH + 1
             if length > MAX_BODY_LENGTH:
                 raise RequestRefused("a Content-Length above 2^63-1", status=413, reason="body_too_large")
             if value[0] == 48 and len(value) > 1:
@@ -264,10 +268,11 @@ def _read_connection(head: RequestHead, connection: bytes, upgrade: bytes) -> No
     for option in options:
         if option in _NEVER_NAMED or not option or option in (b"keep-alive", b"upgrade"):
             continue
-        head.forwarded_fields = _without_field(head.forwarded_fields, option)
+        head.forwarded_fields = without_field(head.forwarded_fields, option)
 
 
-def _without_field(fields: bytes, name: bytes) -> bytes:
+def without_field(fields: bytes, name: bytes) -> bytes:
+    """Field lines without those of this (lower-case) name."""
     prefix = name + b":"
     return b"".join(line for line in fields.splitlines(keepends=True) if not line.lower().startswith(prefix))
 
@@ -323,7 +328,7 @@ def _take_authority(head: RequestHead, absolute: re.Match[bytes], scheme: bytes)
     if not _AUTHORITY.fullmatch(authority):
         raise RequestRefused("a target whose authority is not a host with an optional port")
     head.host = _host_name(authority)
-    head.forwarded_fields = b"Host: " + authority + b"\r\n" + _without_field(head.forwarded_fields, b"host")
+    head.forwarded_fields = b"Host: " + authority + b"\r\n" + without_field(head.forwarded_fields, b"host")
     rest = absolute[3]
     return rest if rest[:1] == b"/" else b"/" + rest
 

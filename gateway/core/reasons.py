@@ -25,6 +25,9 @@ STREAM_LIMIT: Final = "stream_limit"
 TUNNEL_IDLE: Final = "tunnel_idle"
 BODY_TIMEOUT: Final = "body_timeout"
 CLIENT_LEFT: Final = "client_left"
+PLAIN_HTTP: Final = "plain_http"
+TLS_HANDSHAKE_FAILED: Final = "tls_handshake_failed"
+TLS_HANDSHAKE_TIMEOUT: Final = "tls_handshake_timeout"
 INTERNAL_ERROR: Final = "internal_error"
 
 # Why a region stands where it stands, or is passed over.

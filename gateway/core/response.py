@@ -13,7 +13,7 @@ from typing import Final
 
 import httptools
 
-from gateway.core.head import CHUNKED, MAX_BODY_LENGTH
+from gateway.core.head import CHUNKED, MAX_BODY_LENGTH, MAX_LENGTH_DIGITS, without_field
 from gateway.core.websocket import check_switch
 from gateway.errors import AnswerRefused
 
@@ -85,15 +85,20 @@ def _read_fields(  # noqa: C901, PLR0912 - hot, see gateway/core/head.py
     head: ResponseHead, raw: bytes, line_end: int, *, bodiless: bool
 ) -> None:
     lowered = raw.lower()
+    is_1_0 = not head.keep_alive
     length: int | None = None
     chunked = False
+    connection = b""
     kept: list[bytes] = []
     kept_from = line_end + 2
     for field in _SPECIAL_FIELD.finditer(lowered, line_end):
         name = field[1]
         value = field[2].rstrip(b" \t")
         if name == b"content-length":
-            if length is not None or not value.isdigit() or (length := int(value)) > MAX_BODY_LENGTH:
+            if length is not None or not value.isdigit() or len(value) > MAX_LENGTH_DIGITS:
+                raise AnswerRefused("a Content-Length that is not one number")
+            length = int(value)
+            if length > MAX_BODY_LENGTH:
                 raise AnswerRefused("a Content-Length that is not one number")
             if bodiless and head.status not in (204,) and head.status >= 200:
                 continue  # what a GET would have been answered with: the client may know
@@ -105,19 +110,15 @@ def _read_fields(  # noqa: C901, PLR0912 - hot, see gateway/core/head.py
                 )
             chunked = True
         elif name == b"connection":
-            options = [option.strip(b" \t") for option in value.split(b",")]
-            if b"close" in options:
-                head.keep_alive = False
-            elif b"keep-alive" in options:
-                head.keep_alive = True
+            connection = connection + b"," + value if connection else value
         start = field.start() + 2
         if start > kept_from:
             kept.append(raw[kept_from:start])
         kept_from = field.end() + 2
     kept.append(raw[kept_from:-2])
     head.forwarded_fields = b"".join(kept)
-    if chunked and length is not None:
-        raise AnswerRefused("Transfer-Encoding with Content-Length, whose end is ambiguous")
+    if chunked and (length is not None or is_1_0):
+        raise AnswerRefused("Transfer-Encoding with Content-Length or on HTTP/1.0, whose end is ambiguous")
     if bodiless:
         head.body_length = 0
     elif chunked:
@@ -127,3 +128,16 @@ def _read_fields(  # noqa: C901, PLR0912 - hot, see gateway/core/head.py
     else:
         head.body_length = UNTIL_CLOSE
         head.keep_alive = False
+    if connection:
+        _read_connection(head, connection)
+
+
+def _read_connection(head: ResponseHead, connection: bytes) -> None:
+    options = [option.strip(b" \t") for option in connection.split(b",")]
+    if b"close" in options:
+        head.keep_alive = False
+    elif b"keep-alive" in options and head.body_length != UNTIL_CLOSE:
+        head.keep_alive = True
+    for option in options:
+        if option not in (b"close", b"keep-alive", b"upgrade", b""):
+            head.forwarded_fields = without_field(head.forwarded_fields, option)

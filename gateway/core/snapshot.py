@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from config.core.residency import ResidencyPolicy, compile_policy
 from config.models import Config, Route, Service
@@ -112,8 +113,13 @@ class RoutingSnapshot:
         return ranked
 
 
-def compile_routing(config: Config, *, digest: str, now: float) -> CompiledRouting:
-    """Compile a configuration. `now` is wall time, in seconds: residency agreements expire by the calendar."""
+def compile_routing(
+    config: Config, *, digest: str, now: float, upstream_tls: Mapping[str, object] = MappingProxyType({})
+) -> CompiledRouting:
+    """Compile a configuration. `now` is wall time, in seconds: residency agreements expire by the calendar.
+
+    `upstream_tls`, by service, is only handed on to whoever connects.
+    """
     regions = tuple(
         RegionFacts(
             id=region.id,
@@ -139,7 +145,7 @@ def compile_routing(config: Config, *, digest: str, now: float) -> CompiledRouti
         region=local,
         location=next((region.location for region in regions if region.id == local), None),
         table=RouteTable(routes),
-        services={service.id: _service_plan(service) for service in config.services},
+        services={service.id: _service_plan(service, upstream_tls.get(service.id)) for service in config.services},
         regions=regions,
     )
 
@@ -193,14 +199,14 @@ def _residency_refusal(
     return None
 
 
-def _service_plan(service: Service) -> ServicePlan:
+def _service_plan(service: Service, tls: object) -> ServicePlan:
     timeouts, retries = service.timeouts, service.retries
     retry_on = {str(cause) for cause in retries.retry_on}
     hedge_after = retries.hedge_after
     return ServicePlan(
         id=service.id,
         algorithm=service.load_balancing.algorithm,
-        endpoints=tuple(_endpoints(service)),
+        endpoints=tuple(_endpoints(service, tls)),
         max_connections=service.concurrency.max_connections,
         connect_timeout_s=timeouts.connect,
         try_timeout_s=min(timeouts.response_head, retries.per_try_timeout or timeouts.response_head),
@@ -225,7 +231,7 @@ def _service_plan(service: Service) -> ServicePlan:
     )
 
 
-def _endpoints(service: Service) -> list[Endpoint]:
+def _endpoints(service: Service, tls: object) -> list[Endpoint]:
     endpoints = []
     for endpoint in service.endpoints:
         if endpoint.address is None:
@@ -246,6 +252,7 @@ def _endpoints(service: Service) -> list[Endpoint]:
                 probe_interval_s=interval if interval is not None else service.health_check.interval,
                 health="untested",
                 health_reason="never probed",
+                tls=tls,
             )
         )
     return endpoints
@@ -319,4 +326,5 @@ def _with_state(endpoint: Endpoint, state: EndpointState) -> Endpoint:
         probe_interval_s=endpoint.probe_interval_s,
         health=state.health,
         health_reason=state.reason,
+        tls=endpoint.tls,
     )

@@ -4,7 +4,7 @@
          │               └─ body bytes go to the exchange as they come
          └─ refused: a problem document, and the connection closes, for where the request ends is in doubt
 
-One request at a time: what a client sends ahead waits, bounded, in `_pending`. Reading is not paused while an answer
+One request at a time: what a client sends ahead waits, bounded, in its inbox. Reading is not paused while an answer
 is awaited, because a paused socket does not tell that its peer has gone.
 """
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from gateway.core import reasons
 from gateway.core.decision import Refusal, decide
 from gateway.core.head import RequestHead
+from gateway.core.inbox import Inbox
 from gateway.core.problems import (
     BODY_LATE,
     HEAD_LATE,
@@ -33,6 +34,7 @@ from gateway.proxy.exchange import Exchange
 from gateway.proxy.outcome import Outcome
 from gateway.proxy.peer import Peer
 from gateway.proxy.tunnel import Tunnel
+from gateway.tls.identity import identity_of
 
 if TYPE_CHECKING:
     from gateway.proxy.listening import ListenerSettings
@@ -50,13 +52,15 @@ class ClientConnection(asyncio.Protocol):
     """Made by the listener for each accepted connection."""
 
     __slots__ = (
+        "_address",
         "_awaits_proxy_header",
         "_body",
         "_closing",
         "_exchange",
-        "_head_size_seen",
+        "_inbox",
+        "_is_head_begun",
+        "_is_tls",
         "_lingered",
-        "_pending",
         "_reading_paused",
         "_runtime",
         "_settings",
@@ -69,18 +73,22 @@ class ClientConnection(asyncio.Protocol):
         "via_line",
     )
 
-    def __init__(self, runtime: Runtime, settings: ListenerSettings) -> None:
+    def __init__(self, runtime: Runtime, settings: ListenerSettings, *, address: str | None = None) -> None:
+        """`address`: the peer's, where the PROXY header is already read, which over TLS comes before the handshake."""
         self._runtime = runtime
         self._settings = settings
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
-        self._pending = b""
-        self._head_size_seen = 0
+        self._inbox = Inbox()
+        """What came and waits: a head that is not whole, requests sent ahead of their turn."""
+        self._is_head_begun = False
         self._body: RequestBody | None = None
         self._tunnel: Tunnel | None = None
         self._closing = False
         self._lingered = 0
-        self._awaits_proxy_header = settings.takes_proxy_header
+        self._awaits_proxy_header = settings.takes_proxy_header and address is None
+        self._address = address
+        self._is_tls = False
         self._reading_paused = False
         self._write_paused = False
         self.deadline = math.inf
@@ -94,7 +102,10 @@ class ClientConnection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_HIGH)
         peer = transport.get_extra_info("peername")
         runtime = self._runtime
-        self.peer = Peer(self._settings, peer[0] if peer else "unknown")
+        tls = transport.get_extra_info("ssl_object")
+        self._is_tls = tls is not None
+        address = self._address or (peer[0] if peer else "unknown")
+        self.peer = Peer(self._settings, address, identity=identity_of(tls) if tls is not None else b"")
         self.deadline = runtime.now() + self._settings.header_timeout_s
         runtime.wheel.watch(self, now=runtime.now())
         runtime.add_client(self)
@@ -102,29 +113,27 @@ class ClientConnection(asyncio.Protocol):
         if self._settings.is_over_full():
             self._refuse(TOO_MANY)
 
-    def _take_proxy_header(self, data: bytes) -> None:
+    def _take_proxy_header(self) -> bool:
         """A listener behind a load balancer: its header first, and only from one that is trusted."""
         try:
             if not self.peer.is_trusted:
                 raise ProxyHeaderRefused("a peer whose PROXY header is not believed")
-            header = parse_proxy_header(data)
+            header = parse_proxy_header(self._inbox.peek())
         except ProxyHeaderRefused:
             self.abort()
-            return
-        self._pending = data
-        if header is not None:
-            self._awaits_proxy_header = False
-            self._pending = b""
-            if header.client_ip is not None:
-                self.peer = Peer(self._settings, header.client_ip)
-            if len(data) > header.size:
-                self.data_received(data[header.size :])
+            return False
+        if header is None:
+            return False
+        self._awaits_proxy_header = False
+        self._inbox.take(header.size)
+        if header.client_ip is not None:
+            self.peer = Peer(self._settings, header.client_ip)
+        return True
 
     def connection_lost(self, error: Exception | None) -> None:
         self.deadline = -math.inf
         self._settings.connections -= 1
         self._closing = True
-        self._pending = b""
         self._runtime.remove_client(self)
         if self._tunnel is not None:
             self._tunnel.end()
@@ -135,7 +144,7 @@ class ClientConnection(asyncio.Protocol):
         if self._tunnel is not None or self._exchange is None or self._body is not None:
             return False  # nothing more to answer, or a body that will never be whole
         self._exchange.close_after = True
-        return True  # half-closed: it still waits for its answer
+        return not self._is_tls  # half-closed: it still waits for its answer; the loop's TLS cannot, and cuts it
 
     def pause_writing(self) -> None:
         self._write_paused = True
@@ -152,11 +161,11 @@ class ClientConnection(asyncio.Protocol):
             self._tunnel.client_drained()
         elif self._exchange is not None:
             self._exchange.on_client_drained()
+        else:
+            self._take_heads_soon()
 
     def data_received(self, data: bytes) -> None:
-        if self._awaits_proxy_header and not self._closing:
-            self._take_proxy_header(self._pending + data)
-        elif self._closing:
+        if self._closing:
             self._lingered += len(data)
             if self._lingered > LINGER_BYTES:
                 self.abort()
@@ -165,12 +174,10 @@ class ClientConnection(asyncio.Protocol):
         elif self._tunnel is not None:
             self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
             self._tunnel.from_client(data)
-        elif self._exchange is not None:
-            self._pending += data
-            if len(self._pending) > MAX_PENDING:
-                self.hold()
         else:
-            self._take_heads(self._pending + data if self._pending else data)
+            self._inbox.add(data)
+            if not self._awaits_proxy_header or self._take_proxy_header():
+                self._take_heads()
 
     def on_deadline(self, now: float) -> None:
         if self._closing or self._write_paused:
@@ -182,7 +189,7 @@ class ClientConnection(asyncio.Protocol):
                 self._exchange.refuse(BODY_LATE)
         elif self._exchange is not None:
             self.deadline = math.inf
-        elif self._pending:
+        elif self._inbox.size:
             self._refuse(HEAD_LATE)
         else:
             self.deadline = now + LINGER_S
@@ -190,36 +197,36 @@ class ClientConnection(asyncio.Protocol):
 
     # -- requests
 
-    def _take_heads(self, data: bytes) -> None:
-        """Start the request that `data` begins with; as long as answers are immediate, the next ones too."""
-        while True:
-            if data[:2] == b"\r\n":
-                data = data.lstrip(b"\r\n")  # RFC 9112 section 2.2: empty lines before a request line mean nothing
-            end = data.find(b"\r\n\r\n", max(0, self._head_size_seen - 3)) + 4
-            if end == 3:
-                self._wait_for_head(data)
+    def _take_heads(self) -> None:
+        """Start the next request; as long as answers are immediate, and the client reads them, the next ones too."""
+        inbox = self._inbox
+        while self._exchange is None and not self._closing and not self._write_paused:
+            raw = inbox.next_head()
+            if raw is None:
+                if inbox.size:
+                    self._wait_for_head()
                 return
-            self._head_size_seen = 0
-            self._pending = data[end:]
-            self._begin(data[:end])
-            if self._exchange is not None or self._closing or not self._pending:
-                return
-            data, self._pending = self._pending, b""
+            self._is_head_begun = False
+            self._begin(raw)
+        if inbox.size > MAX_PENDING:
+            self.hold()
 
-    def _wait_for_head(self, data: bytes) -> None:
-        if not data:
-            self._pending = b""
-            self._set_deadline()
-            return
+    def _take_heads_soon(self) -> None:
+        """From the loop, not from here: a thousand pipelined requests must not be a thousand frames deep."""
+        if self._inbox.size:
+            self._runtime.loop.call_soon(self._take_heads)
+        self.go_on()
+
+    def _wait_for_head(self) -> None:
         try:
-            self._settings.check_partial(data)
+            self._settings.check_partial(self._inbox.peek())
         except RequestRefused as error:
             self._refuse(answer_to(error))
             return
-        if not self._pending:
+        if not self._is_head_begun:
+            self._is_head_begun = True
             self.deadline = self._runtime.now() + self._settings.header_timeout_s
-        self._pending = data
-        self._head_size_seen = len(data)
+        self.go_on()
 
     def _begin(self, raw: bytes) -> None:
         """One whole head is there."""
@@ -248,9 +255,8 @@ class ClientConnection(asyncio.Protocol):
             self._body = RequestBody(head.body_length, limit=settings.max_body)
             self._set_deadline()
         exchange.start()
-        if head.body_length and self._exchange is exchange and self._pending:
-            pending, self._pending = self._pending, b""
-            self._take_body(pending)
+        if self._body is not None and self._inbox.size:
+            self._take_body(self._inbox.take())
 
     # -- request bodies
 
@@ -266,20 +272,24 @@ class ClientConnection(asyncio.Protocol):
             return
         if body.is_done:
             self._body = None
-            self._pending = body.rest
             self.deadline = math.inf
+            if body.rest:
+                self._inbox.add(body.rest)
         elif not data:
             return
         exchange.on_request_body(data, ended=body.is_done)
 
     def hold(self) -> None:
-        """Upstream is slower than the client, or not there yet."""
+        """Stop reading: upstream is slower than the client or not there yet, or too much waits for its turn."""
         if not self._reading_paused and self._transport is not None and not self._closing:
             self._reading_paused = True
             self._transport.pause_reading()
             self._set_deadline()
 
     def go_on(self) -> None:
+        """Read again, unless too much still waits."""
+        if self._inbox.size > MAX_PENDING:
+            return
         if self._reading_paused and self._transport is not None and not self._transport.is_closing():
             self._reading_paused = False
             self._transport.resume_reading()
@@ -292,10 +302,9 @@ class ClientConnection(asyncio.Protocol):
         self._tunnel = tunnel
         self._settings.streams += 1
         self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
-        pending, self._pending = self._pending, b""
+        if self._inbox.size:
+            tunnel.from_client(self._inbox.take())
         self.go_on()
-        if pending:
-            tunnel.from_client(pending)
 
     def finish(self) -> None:
         """The tunnel's end."""
@@ -333,19 +342,8 @@ class ClientConnection(asyncio.Protocol):
         elif exchange.close_after or (answer is not None and not exchange.head.keep_alive) or self._runtime.is_draining:
             self.close()
         else:
-            self._next_request()
-
-    def _next_request(self) -> None:
-        self._set_deadline()
-        self.go_on()
-        if self._pending:
-            # From the loop, not from here: a thousand pipelined requests must not be a thousand frames deep.
-            self._runtime.loop.call_soon(self._take_pending)
-
-    def _take_pending(self) -> None:
-        if self._pending and self._exchange is None and not self._closing:
-            pending, self._pending = self._pending, b""
-            self._take_heads(pending)
+            self._set_deadline()
+            self._take_heads_soon()
 
     def _answer(self, head: RequestHead, refusal: Refusal, *, request_id: bytes, started_at: float) -> None:
         """Answer at once, without an exchange. A body that comes with the request is not read."""
@@ -401,12 +399,11 @@ class ClientConnection(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """No request has begun on it: nothing is lost by closing it."""
-        return self._exchange is None and not self._pending and not self._closing
+        return self._exchange is None and not self._inbox.size and not self._closing
 
     def close(self) -> None:
         """When what was written has left."""
         self._closing = True
-        self._pending = b""
         self.deadline = self._runtime.now() + self._settings.write_timeout_s
         if self._transport is not None:
             self._transport.close()
@@ -414,7 +411,6 @@ class ClientConnection(asyncio.Protocol):
     def _close_lingering(self) -> None:
         """The client may still be sending: closing now would reset the connection and destroy our answer."""
         self._closing = True
-        self._pending = b""
         self.deadline = self._runtime.now() + LINGER_S
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -429,6 +425,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _set_deadline(self) -> None:
         """What this connection now waits for decides how long it may."""
+        if self._write_paused:
+            return  # the write time-out runs, whatever else happens
         settings = self._settings
         if self._body is not None and not self._reading_paused:
             self.deadline = self._runtime.now() + settings.body_idle_timeout_s

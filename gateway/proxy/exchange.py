@@ -138,7 +138,7 @@ class Exchange:
             return
         runtime, service = self._runtime, self._forward.service
         self.endpoint = endpoint
-        connection = runtime.pool.take(endpoint.id)
+        connection = runtime.pool.take(endpoint)
         if connection is not None:
             self.attempts.begin(endpoint)
             self._send(connection)

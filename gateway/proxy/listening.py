@@ -7,6 +7,7 @@ from gateway.core import reasons
 from gateway.core.head import RequestHead, parse_request_head
 from gateway.core.origin import Trust
 from gateway.errors import RequestRefused
+from gateway.tls.server import ServerSide
 
 
 class ListenerSettings:
@@ -26,19 +27,25 @@ class ListenerSettings:
         "name",
         "node_id",
         "port",
+        "scheme",
         "streams",
         "takes_proxy_header",
+        "tls",
+        "tls_handshake_timeout_s",
         "trust",
         "tunnel_idle_timeout_s",
         "via_line",
         "write_timeout_s",
     )
 
-    def __init__(self, listener: Listener, *, node_id: str, workers: int) -> None:
+    def __init__(self, listener: Listener, *, node_id: str, workers: int, tls: ServerSide | None = None) -> None:
         limits, timeouts = listener.limits, listener.timeouts
         self.name = listener.name
         self.node_id = node_id
         self.port = listener.bind.port
+        self.tls = tls
+        self.scheme = b"https" if tls is not None else b"http"
+        self.tls_handshake_timeout_s = timeouts.tls_handshake
         self.connections = 0
         self.trust = Trust([str(network) for network in listener.trusted_proxies])
         self.takes_proxy_header = listener.proxy_protocol
@@ -68,6 +75,8 @@ class ListenerSettings:
             raise RequestRefused(
                 f"a request line above {self.max_request_line} bytes", status=414, reason="request_line_too_long"
             )
+        if data.count(b"\n") != data.count(b"\r\n"):
+            raise RequestRefused("a line that ends in LF without CR")
         if len(data) > self.max_header_bytes + self.max_request_line:
             raise self._headers_too_large()
 
@@ -77,7 +86,7 @@ class ListenerSettings:
             raise self._headers_too_large()
         if raw.count(b"\r\n") - 2 > self.max_headers:
             raise RequestRefused(f"more than {self.max_headers} header fields", status=431, reason="too_many_headers")
-        head = parse_request_head(raw, max_request_line=self.max_request_line)
+        head = parse_request_head(raw, scheme=self.scheme, max_request_line=self.max_request_line)
         if head.via:
             self._refuse_loop(head.via)
         if self.max_body is not None and head.body_length > self.max_body:

@@ -24,14 +24,20 @@ class Peer:
 
     __slots__ = ("_address", "_country", "_settings", "client_ip", "forwarding", "is_trusted", "origin")
 
-    def __init__(self, settings: ListenerSettings, address: str) -> None:
+    def __init__(self, settings: ListenerSettings, address: str, *, identity: bytes = b"") -> None:
         self._settings = settings
         self._address = address
         self._country: str | None = _UNASKED
         self.client_ip = address
         """Of the request under way."""
         self.is_trusted = settings.trust.includes(address)
-        self.forwarding = Forwarding(node_id=settings.node_id, client_ip=address, port=settings.port)
+        self.forwarding = Forwarding(
+            node_id=settings.node_id,
+            client_ip=address,
+            port=settings.port,
+            scheme=settings.scheme.decode(),
+            identity=identity,
+        )
         self.origin: Origin | None = None
         """What a trusted peer says of the request under way; None where the peer is the client."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from gateway.core.gate import Endpoint
     from gateway.proxy.upstream import UpstreamConnection
 
 IDLE_S: Final = 4.0
@@ -24,10 +25,15 @@ class Pool:
         self._idle: dict[str, list[UpstreamConnection]] = {}
         self.open_by_service: dict[str, int] = {}
 
-    def take(self, endpoint_id: str) -> UpstreamConnection | None:
-        """An idle connection, no longer idle."""
-        idle = self._idle.get(endpoint_id)
-        return idle.pop() if idle else None
+    def take(self, endpoint: Endpoint) -> UpstreamConnection | None:
+        """An idle connection, no longer idle, whose TLS is what `endpoint` asks for in every respect."""
+        idle = self._idle.get(endpoint.id)
+        while idle:
+            connection = idle.pop()
+            if connection.endpoint.tls is endpoint.tls:
+                return connection
+            connection.close()  # made with a name, authority or certificate of before
+        return None
 
     def put(self, connection: UpstreamConnection) -> bool:
         """Keep a connection that is ready for another request; False when there are enough."""

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import math
+import ssl
 from typing import TYPE_CHECKING, Final, cast
 
 from gateway.core.chunked import ChunkedReader, ChunkedRefused
 from gateway.core.gate import Endpoint
 from gateway.core.head import CHUNKED
-from gateway.core.response import UNTIL_CLOSE, parse_response_head
-from gateway.errors import AnswerRefused, AnswerTimeout, ConnectFailed, ConnectionLost, UpstreamError
+from gateway.core.response import UNTIL_CLOSE, ResponseHead, parse_response_head
+from gateway.errors import AnswerRefused, AnswerTimeout, ConnectFailed, UpstreamError
 from gateway.proxy.pool import IDLE_S
+from gateway.tls.upstream import UpstreamSide, connection_lost, handshake_failed, handshake_options
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
@@ -36,16 +38,22 @@ _NO_BODY: Final = 0
 
 async def connect(runtime: Runtime, endpoint: Endpoint, *, timeout_s: float) -> UpstreamConnection:
     """Open a connection. Raises `ConnectFailed`."""
+    tls = cast(UpstreamSide | None, endpoint.tls)
+    options = handshake_options(tls, host=endpoint.host, timeout_s=timeout_s)
     try:
         async with asyncio.timeout(timeout_s):
             _, connection = await runtime.loop.create_connection(
-                lambda: UpstreamConnection(runtime, endpoint), endpoint.host, endpoint.port
+                lambda: UpstreamConnection(runtime, endpoint), endpoint.host, endpoint.port, **options
             )
+    except ssl.SSLError as error:
+        raise handshake_failed(error) from error
     except TimeoutError as error:
         raise ConnectFailed(f"no connection within {timeout_s:g} s", timed_out=True) from error
     except ConnectionRefusedError as error:
         raise ConnectFailed("connection refused", refused=True) from error
     except OSError as error:
+        if tls is not None and isinstance(error, ConnectionResetError | ConnectionAbortedError):
+            raise handshake_failed(error) from error
         raise ConnectFailed(f"no connection: {error.strerror or error}") from error
     return connection
 
@@ -57,9 +65,11 @@ class UpstreamConnection(asyncio.Protocol):
         "_body_left",
         "_buffer",
         "_exchange",
+        "_is_reading_paused",
         "_keep_alive",
         "_reader",
         "_runtime",
+        "_was_ended",
         "deadline",
         "endpoint",
         "is_awaiting_head",
@@ -77,12 +87,15 @@ class UpstreamConnection(asyncio.Protocol):
         self.is_reused = False
         """Whether it has carried a request before: a loss may then mean no more than that the server closed it."""
         self.is_closed = False
+        self._was_ended = False
+        """Whether the endpoint said that it is done: by FIN, over TLS by close_notify. Without, a body may be cut."""
         self.is_awaiting_head = False
         self._exchange: Exchange | None = None
         self._buffer = b""
         self._body_left = _NO_BODY
         self._reader: ChunkedReader | None = None
         self._keep_alive = False
+        self._is_reading_paused = False
         self.tunnel: Tunnel | None = None
         """Set once the endpoint has agreed to one: then no byte is read as HTTP any more."""
 
@@ -107,11 +120,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         if self.transport is not None and not self.is_closed:
+            self._is_reading_paused = True
             self.transport.pause_reading()
             self.deadline = math.inf  # it is the client that is slow; its own write time-out runs
 
     def resume_reading(self, timeout_s: float) -> None:
         if self.transport is not None and not self.is_closed:
+            self._is_reading_paused = False
             self.transport.resume_reading()
             self.extend(timeout_s)
 
@@ -122,7 +137,15 @@ class UpstreamConnection(asyncio.Protocol):
         self.is_reused = True
         if self.is_closed:
             return
-        if not (may_reuse and self._keep_alive and not self._buffer and self._runtime.pool.put(self)):
+        transport = self.transport
+        is_clean = self._keep_alive and not self._buffer and not self._is_reading_paused
+        if not (
+            may_reuse
+            and is_clean
+            and transport is not None
+            and not transport.get_write_buffer_size()  # the end of a body that the endpoint did not wait for
+            and self._runtime.pool.put(self)
+        ):
             self.close()
 
     def close(self) -> None:
@@ -166,13 +189,15 @@ class UpstreamConnection(asyncio.Protocol):
         elif exchange is None:
             if not was_closed:
                 self._runtime.pool.discard(self)
-        elif error is None and not self.is_awaiting_head and self._body_left == UNTIL_CLOSE:
+        elif self._was_ended and error is None and not self.is_awaiting_head and self._body_left == UNTIL_CLOSE:
             exchange.on_answer_body(b"", ended=True)
         else:
-            lost = ConnectionLost(f"connection lost before the answer was complete: {error or 'closed'}")
-            exchange.on_failed(self.endpoint.id, lost)
+            exchange.on_failed(self.endpoint.id, connection_lost(error))
 
     def eof_received(self) -> bool:
+        self._was_ended = True
+        if self._exchange is None:
+            self._runtime.pool.discard(self)  # before this turn of the loop takes it for another request
         return False  # whatever ended with it is settled in `connection_lost`
 
     def pause_writing(self) -> None:
@@ -201,27 +226,17 @@ class UpstreamConnection(asyncio.Protocol):
             self._take_body(exchange, data)
 
     def _take_head(self, exchange: Exchange, data: bytes) -> None:
-        while True:
-            end = data.find(b"\r\n\r\n") + 4
-            if end == 3:
-                self._buffer = data
-                if len(data) > MAX_HEAD_BYTES:
-                    self._fail(exchange, HEAD_TOO_LARGE)
-                return
-            self._buffer = b""
-            try:
-                request = exchange.head
-                head = parse_response_head(data[:end], method=request.method, websocket_accept=request.websocket_accept)
-            except AnswerRefused as error:
-                self._fail(exchange, error)
-                return
-            rest = data[end:]
-            if head.status >= 200 or head.status == 101:
-                break
-            exchange.on_interim(head)  # any number of them may come first
-            data = rest
-            if not data:
-                return
+        try:
+            framed = self._next_head(exchange, data)
+            while framed is not None and framed[0].status < 200 and framed[0].status != 101:
+                exchange.on_interim(framed[0])  # any number of them may come first
+                framed = self._next_head(exchange, framed[1])
+        except AnswerRefused as error:
+            self._fail(exchange, error)
+            return
+        if framed is None:
+            return
+        head, rest = framed
         self.is_awaiting_head = False
         self._keep_alive = head.keep_alive
         self._body_left = head.body_length
@@ -236,6 +251,21 @@ class UpstreamConnection(asyncio.Protocol):
             self._take_body(exchange, rest)
         else:
             exchange.flush_head()
+
+    def _next_head(self, exchange: Exchange, data: bytes) -> tuple[ResponseHead, bytes] | None:
+        """The head that `data` begins with, and what follows; None while it is not whole. Raises `AnswerRefused`."""
+        end = data.find(b"\r\n\r\n") + 4
+        if max(end, len(data) if end == 3 else 0) > MAX_HEAD_BYTES:
+            raise HEAD_TOO_LARGE
+        if end == 3:
+            if data.count(b"\n") != data.count(b"\r\n"):
+                raise AnswerRefused("a line that ends in LF without CR")
+            self._buffer = data
+            return None
+        self._buffer = b""
+        request = exchange.head
+        head = parse_response_head(data[:end], method=request.method, websocket_accept=request.websocket_accept)
+        return head, data[end:]
 
     def _take_body(self, exchange: Exchange, data: bytes) -> None:
         left = self._body_left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -243,3 +244,78 @@ async def test_a_slow_reader_that_takes_nothing_is_cut_after_the_write_time_out(
         await until(lambda: bool(bench.log), "the request ended")
         assert bench.log[0]["reason"] == "client_left"
         assert bench.plane.report().connections == 0
+
+
+async def test_a_length_of_thousands_of_digits_is_refused_like_any_other() -> None:
+    async with Bench() as bench:
+        await bench.endpoint()
+        await bench.publish()
+        reply = await bench.ask(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + b"1" * 5000 + b"\r\n\r\n")
+        assert reply.status == 413
+
+
+async def test_a_client_that_sends_ahead_and_never_reads_is_neither_answered_nor_read_from_without_end() -> None:
+    flood = b"GET /none HTTP/1.1\r\nHost: h\r\n\r\n" * 1000
+    async with Bench(
+        routes=[{"id": "r", "match": {"path": "/x"}, "service": "api"}], listener={"timeouts": {"write": "500ms"}}
+    ) as bench:
+        await bench.endpoint()
+        await bench.publish()
+        client = await bench.connect()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport reads too
+        client.writer.transport.set_write_buffer_limits(high=0)
+        answered: list[int] = []
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(8):
+                while True:
+                    client.writer.write(flood)
+                    await client.writer.drain()
+                    answered.append(len(bench.log))
+        await until(lambda: bench.plane.report().connections == 0, "the write time-out has cut it")
+        assert len(bench.log) < 40_000, "answers stop when nobody reads them"
+
+
+async def test_requests_sent_ahead_are_bounded_and_all_answered() -> None:
+    count = 20_000
+    async with Bench() as bench:
+        await bench.endpoint()
+        await bench.publish()
+        client = await bench.connect()
+
+        async def push() -> None:
+            for _ in range(count // 1000):
+                client.writer.write(GET * 1000)
+                await client.writer.drain()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(push())
+            largest = 0
+            for _ in range(count):
+                assert (await client.reply()).status == 200
+                inboxes = [connection._inbox.size for connection in bench.plane._clients]
+                largest = max(largest, *inboxes)
+        assert largest < 512 * 1024
+
+
+async def test_empty_lines_do_not_keep_a_connection() -> None:
+    async with Bench(listener={"timeouts": {"header": "300ms", "idle": "400ms"}}) as bench:
+        await bench.endpoint()
+        await bench.publish()
+        client = await bench.connect()
+
+        async def drip() -> None:
+            while True:
+                client.writer.write(b"\r\n")
+                await asyncio.sleep(0.02)
+
+        async with asyncio.TaskGroup() as group:
+            dripping = group.create_task(drip())
+            assert await client.rest() == b""
+            dripping.cancel()
+
+
+async def test_a_bare_line_feed_is_refused_at_once() -> None:
+    async with Bench() as bench:
+        await bench.endpoint()
+        await bench.publish()
+        assert (await bench.ask(b"GET / HTTP/1.1\nHost: h\n\n")).status == 400

@@ -35,9 +35,9 @@ async def test_the_connection_used_last_is_taken_first() -> None:
         first, second = await opened(bench, 2)
         pool.put(first)
         pool.put(second)
-        assert pool.take(second.endpoint.id) is second
-        assert pool.take(second.endpoint.id) is first
-        assert pool.take(second.endpoint.id) is None
+        assert pool.take(second.endpoint) is second
+        assert pool.take(second.endpoint) is first
+        assert pool.take(second.endpoint) is None
 
 
 async def test_a_burst_leaves_only_so_many_behind() -> None:

@@ -91,9 +91,11 @@ async def test_head_and_204_and_304_leave_the_connection_usable() -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", 502, b"http_response_transfer_coding"),
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", 502, b"http_upgrade_failed"),
         (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000, 502, b"http_response_header_section_size"),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 70_000 + b"\r\n\r\n", 502, b"http_response_header_section_size"),
+        (b"HTTP/1.1 200 OK\nContent-Length: 0\n\n", 502, b"http_protocol_error"),
         (b"", 502, b"connection_terminated"),
     ],
-    ids=["nonsense", "ambiguous", "coding", "101", "huge head", "closed"],
+    ids=["nonsense", "ambiguous", "coding", "101", "huge head", "huge whole head", "bare LF", "closed"],
 )
 async def test_a_broken_answer_is_a_502_with_its_token_and_the_connection_is_not_reused(
     answer: bytes, status: int, token: bytes

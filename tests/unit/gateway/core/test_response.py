@@ -82,6 +82,8 @@ def test_http_1_0_answers_close_unless_they_say_otherwise() -> None:
         ("HTTP/1.1 200 OK", "Transfer-Encoding: gzip"),
         ("HTTP/1.1 200 OK", "Transfer-Encoding: chunked, identity"),
         ("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
+        ("HTTP/1.0 200 OK", "Transfer-Encoding: chunked", "Connection: keep-alive"),
+        ("HTTP/1.1 200 OK", "Content-Length: " + "1" * 5000),
         ("HTTP/1.1 200 OK", "A b: 1"),
         ("HTTP/1.1 200 OK", "A: \0"),
         ("HTTP/1.1 200 OK\nA: 1",),
@@ -97,3 +99,11 @@ def test_a_broken_answer_is_refused(lines: tuple[str, ...]) -> None:
 def test_the_status_line_is_our_own() -> None:
     assert status_line(404) == b"HTTP/1.1 404 Not Found\r\n"
     assert status_line(299) == b"HTTP/1.1 299 \r\n"
+
+
+def test_connection_fields_count_together_and_take_away_what_they_name() -> None:
+    head = parse(
+        "HTTP/1.1 200 OK", "Connection: close", "Connection: keep-alive, X-Hop", "X-Hop: 1", "A: 1", "Content-Length: 0"
+    )
+    assert not head.keep_alive
+    assert head.forwarded_fields == b"A: 1\r\n"

@@ -1,0 +1,161 @@
+"""What does a listener show to its clients, and whom of them does it let in?
+
+    ClientHello ── name (SNI) ──> the certificate with that name, else the first
+                └─ versions, ciphers, ALPN, client certificate: the same for all names
+
+A `ServerSide` is made whole and never changed: a reload makes another one, and connections whose handshake has begun
+keep theirs. Each has ticket keys of its own, so that no session outlives the authorities it was checked against; and
+each worker has its own, so a client that comes back to another worker shakes hands in full (docs/decisions/0007).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from config.models import ServerTls
+from gateway.core.certificate import dns_names
+from gateway.core.server_names import ServerNames
+from gateway.errors import TlsMaterialRefused
+
+ALPN: Final = ("http/1.1",)
+_VERSIONS: Final = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
+_CLIENT_CERTIFICATES: Final = {
+    "none": ssl.CERT_NONE,
+    "optional": ssl.CERT_OPTIONAL,
+    "require": ssl.CERT_REQUIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSide:
+    """One listener's TLS."""
+
+    context: ssl.SSLContext
+    """Of the first certificate; it hands over to the others by the name that the client asks for."""
+    digest: str
+    """Of all that it was made from, settings and contents of files."""
+
+
+class ServerObject(ssl.SSLObject):
+    """Takes the alert of a failed handshake along: the event loop drops it, and the client would never know why."""
+
+    unsent: ssl.MemoryBIO | None = None
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            error.alert = self.unsent.read() if self.unsent is not None else b""  # type: ignore[attr-defined] # the one thing that reaches whoever awaits the handshake is this error
+            raise
+
+
+class _ServerContext(ssl.SSLContext):
+    """The loop's own memory buffers are seen by `ServerObject`."""
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **settings: Any) -> ssl.SSLObject:
+        wrapped = super().wrap_bio(incoming, outgoing, *args, **settings)
+        if isinstance(wrapped, ServerObject):
+            wrapped.unsent = outgoing
+        return wrapped
+
+
+def files_of(tls: ServerTls) -> tuple[str, ...]:
+    """Every file that it is made from."""
+    pairs = [str(file) for pair in tls.certificates for file in (pair.certificate, pair.private_key)]
+    return (*pairs, str(tls.client_ca)) if tls.client_ca is not None else tuple(pairs)
+
+
+def load_server_side(tls: ServerTls) -> ServerSide:
+    """Raises `TlsMaterialRefused` with one sentence on the first thing that is wrong."""
+    digest = digest_of(repr(tls), files_of(tls))  # first: a file that changes from here on is seen to differ
+    groups: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for pair in tls.certificates:
+        certificate = str(pair.certificate)
+        groups.setdefault(_names(certificate), []).append((certificate, str(pair.private_key)))
+    contexts = [_context(tls, pairs) for pairs in groups.values()]
+    names = ServerNames(list(groups))
+
+    def hand_over(connection: ssl.SSLObject | ssl.SSLSocket, server_name: str | None, _: ssl.SSLContext) -> None:
+        position = names.choose(server_name)
+        if position:
+            connection.context = contexts[position]
+
+    contexts[0].sni_callback = hand_over
+    return ServerSide(contexts[0], digest)
+
+
+def _context(tls: ServerTls, pairs: Sequence[tuple[str, str]]) -> ssl.SSLContext:
+    """One set of names. Certificates for the same names differ by the kind of their key, and OpenSSL picks."""
+    context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = ServerObject
+    context.minimum_version = _VERSIONS[tls.min_version]
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(list(ALPN))
+    if tls.ciphers != "default":
+        try:
+            context.set_ciphers(tls.ciphers)
+        except ssl.SSLError as error:
+            raise TlsMaterialRefused(f"ciphers {tls.ciphers!r}, of which OpenSSL knows none") from error
+    for certificate, private_key in reversed(pairs):  # the last one loaded of a kind serves
+        load_pair(context, certificate, private_key)
+    if tls.client_ca is not None and tls.client_certificate != "none":
+        load_authorities(context, str(tls.client_ca))
+        context.verify_mode = _CLIENT_CERTIFICATES[tls.client_certificate]
+    return context
+
+
+def load_pair(context: ssl.SSLContext, certificate: str, private_key: str) -> None:
+    """Raises `TlsMaterialRefused` where they are not a certificate and its key."""
+    try:
+        context.load_cert_chain(certificate, private_key, password=_no_password)
+    except (OSError, ValueError) as error:
+        raise TlsMaterialRefused(f"{certificate} with {private_key}: {_words(error)}") from error
+
+
+def load_authorities(context: ssl.SSLContext, file: str) -> None:
+    """Raises `TlsMaterialRefused` where the file holds no certificate."""
+    try:
+        context.load_verify_locations(file)
+    except (OSError, ValueError) as error:
+        raise TlsMaterialRefused(f"{file}: {_words(error)}") from error
+
+
+def digest_of(settings: str, files: Sequence[str]) -> str:
+    """What tells this material from any other."""
+    digest = hashlib.sha256(settings.encode())
+    for file in files:
+        try:
+            content = Path(file).read_bytes()
+        except OSError as error:
+            raise TlsMaterialRefused(f"{file}: {_words(error)}") from error
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def _names(file: str) -> tuple[str, ...]:
+    try:
+        text = Path(file).read_text(encoding="ascii", errors="replace")
+        start, end = text.index(ssl.PEM_HEADER), text.index(ssl.PEM_FOOTER) + len(ssl.PEM_FOOTER)
+        return dns_names(ssl.PEM_cert_to_DER_cert(text[start:end]))
+    except OSError as error:
+        raise TlsMaterialRefused(f"{file}: {_words(error)}") from error
+    except ValueError as error:
+        raise TlsMaterialRefused(f"{file}: no certificate in PEM form") from error
+
+
+def _no_password() -> str:
+    """Without it OpenSSL would ask at the terminal."""
+    raise ValueError("a private key with a passphrase, expected one without")
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not in PEM form").replace("_", " ").lower()
+    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)

@@ -19,11 +19,13 @@ from tidegate.demo import promises
 from tidegate.demo.cluster import Arrival, Cluster
 from tidegate.demo.processes import is_gone
 from tidegate.demo.promises import Promise
-from tidegate.demo.setting import HEALTH_BOUND_S, MARGIN_S, PROFILE_HOME, PROFILE_TYPE
+from tidegate.demo.setting import HEALTH_BOUND_S, MARGIN_S, PROBE_INTERVAL_S, PROFILE_HOME, PROFILE_TYPE
 from tidegate.demo.traffic import ANSWER_TIMEOUT_S, RATE_PER_REGION, Answer, Traffic
 from tidegate.demo.waiting import LOOK_EVERY_S, NotInTimeError, until
 from tidegate.demo.watch import Watch
 
+NOTICE_BOUND_S = HEALTH_BOUND_S - MARGIN_S
+"""A verdict must come this much earlier than the bound, for it has to be carried to the workers too."""
 NOTICE_WITHIN_S = HEALTH_BOUND_S + 8.0
 """How long a verdict is waited for before giving up; whether it came within the bound is judged apart."""
 RETURN_WITHIN_S = 15.0
@@ -34,6 +36,8 @@ ENOUGH_BOUND = 6
 """The same for the bound route, which is asked less often."""
 CROWD_RATE = 5 * RATE_PER_REGION
 """Requests a second of the clients whose node loses processes: so many that a dying process holds some."""
+OLD_VERDICT_S = 11 * PROBE_INTERVAL_S
+"""A verdict not confirmed for ten intervals has gone stale; one that was confirmed all the time has not."""
 HOME = {region: region for region in ("eu-west", "us-east", "ap-south")}
 
 
@@ -78,6 +82,19 @@ class Stage:
         for backend in backends:
             self.cluster.backends[backend].start()
         await self.everyone_says("up", *backends, within_s=RETURN_WITHIN_S)
+
+    async def station_witness(self, backend: str, *, died_at: float) -> None:
+        """From the health bound on, have a witness at a dead backend's port, and wait until it sees the first probe."""
+        seen = len(self.cluster.seen_by_witness(backend))
+        await self.wait_for(
+            lambda: self.clock() >= died_at + HEALTH_BOUND_S, within_s=HEALTH_BOUND_S, what="the health bound to pass"
+        )
+        self.cluster.witnesses[backend].start()
+        await self.wait_for(
+            lambda: len(self.cluster.seen_by_witness(backend)) > seen,
+            within_s=SHOWN_WITHIN_S,
+            what=f"the witness at the port of {backend} to see a probe",
+        )
 
     async def watch_traffic(
         self,
@@ -193,7 +210,7 @@ async def backend_dies(stage: Stage) -> Outcome:
     return Outcome(
         promises.sentence(answers),
         (
-            promises.left_in_time(noticed, what=victim, bound_s=HEALTH_BOUND_S),
+            promises.left_in_time(noticed, what=victim, bound_s=NOTICE_BOUND_S),
             promises.none_failed(answers),
             promises.left_alone(victim, stage.cluster.seen_by_witness(victim)),
             promises.logs_agree(answers, stage.arrivals()),
@@ -215,7 +232,7 @@ async def region_dies(stage: Stage) -> Outcome:
         promises.sentence(answers),
         (
             *(
-                promises.left_in_time(delays, what=victim, bound_s=HEALTH_BOUND_S)
+                promises.left_in_time(delays, what=victim, bound_s=NOTICE_BOUND_S)
                 for victim, delays in zip(victims, noticed, strict=True)
             ),
             promises.none_failed(answers),
@@ -292,22 +309,32 @@ async def processes_die(stage: Stage) -> Outcome:
     region = "us-east"
     stage.traffic.hasten(region, CROWD_RATE)
     try:
-        return await _processes_die(stage, region)
+        return await _processes_die(stage, region, down="us-east-1")
     finally:
         stage.traffic.hasten(region, RATE_PER_REGION)
 
 
-async def _processes_die(stage: Stage, region: str) -> Outcome:
-    began = stage.clock()
-    await stage.watch_traffic(ENOUGH, since=began)
+async def _processes_die(stage: Stage, region: str, down: str) -> Outcome:
+    began, _ = stage.kill(down)
+    await stage.everyone_says("down", down, within_s=NOTICE_WITHIN_S)
+    await stage.station_witness(down, died_at=began)
+    first = stage.clock()
     worker_gone, worker_back = await _replaced(stage, region, "worker 0")
     await stage.watch_traffic(ENOUGH, since=worker_gone)
-    with_worker = [answer for answer in await stage.answers(since=began) if answer.region == region]
+    with_worker = [answer for answer in await stage.answers(since=first) if answer.region == region]
+    await stage.wait_for(
+        lambda: stage.clock() >= began + OLD_VERDICT_S,
+        within_s=OLD_VERDICT_S,
+        what=f"the verdict on {down} to be an old one",
+    )
     second = stage.clock()
     control_gone, control_back = await _replaced(stage, region, "control")
-    await stage.watch_traffic(ENOUGH, since=control_gone)
+    await stage.watch_traffic(ENOUGH, since=control_back)
     with_control = [answer for answer in await stage.answers(since=second) if answer.region == region]
     without = [answer for answer in with_control if control_gone <= answer.began < control_back]
+    stage.cluster.witnesses[down].kill()
+    await stage.revive(down)
+    seen = stage.cluster.seen_by_witness(down)
     return Outcome(
         promises.sentence(await stage.answers(since=began)),
         (
@@ -322,6 +349,7 @@ async def _processes_die(stage: Stage, region: str) -> Outcome:
             Promise(
                 "the control process is replaced", is_kept=True, found=f"{control_back - control_gone:.1f} s later"
             ),
+            promises.left_alone(down, seen, text=f"its replacement knows that {down} is down and leaves it alone"),
         ),
     )
 
@@ -355,5 +383,9 @@ ACTS = (
         "kill -9 of both backends in eu-west, the only region that may hold profiles.",
         residency_holds,
     ),
-    Act("Processes die", "kill -9 of a worker, then of the control process, of the node in us-east.", processes_die),
+    Act(
+        "Processes die",
+        "kill -9 of a worker and of the control process in us-east, where a backend is down too.",
+        processes_die,
+    ),
 )

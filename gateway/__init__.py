@@ -9,8 +9,9 @@ A request's life, and where to read about each step:
                   gateway/core/gate.py        the one gate that says which endpoints may serve
                   gateway/core/balancing.py   one endpoint among them
     decided       gateway/core/decision.py    all of the above for one request; `explain` walks the same path
-    bytes out     gateway/proxy/upstream.py   one connection to one endpoint; gateway/proxy/pool.py keeps them
     together      gateway/proxy/exchange.py   one request and its attempts
+    bytes out     gateway/proxy/upstream.py   one connection to one endpoint; gateway/proxy/pool.py keeps them
+    who is who    gateway/proxy/roles.py      what these three are to each other
     outside       gateway/dataplane.py        listeners, the snapshot in force, counts: what a worker process runs
 
 Everything under `core/` is pure. `gateway/messages.py` is what the control process tells a worker and hears back.

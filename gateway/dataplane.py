@@ -31,10 +31,10 @@ from gateway.counts import Counts
 from gateway.errors import PublicationRefused, TlsMaterialRefused
 from gateway.messages import EndpointState, Heartbeat, Publication, Report
 from gateway.proxy.acceptor import Acceptor
-from gateway.proxy.client import ClientConnection
 from gateway.proxy.listening import ListenerSettings
 from gateway.proxy.outcome import Outcome, access_line
 from gateway.proxy.pool import Pool
+from gateway.proxy.roles import Client
 from gateway.tls.keeper import Keeper
 
 TICK_S: Final = 0.1
@@ -77,7 +77,7 @@ class DataPlane:
         self._durations: dict[str, Durations] = {}
         self._listeners: dict[str, ListenerSettings] = {}
         self._acceptors: list[Acceptor] = []
-        self._clients: set[ClientConnection] = set()
+        self._clients: set[Client] = set()
         self.handshakes = 0
         self._tls = Keeper(self._on_certificates_changed)
         self._watches_certificates = False
@@ -259,10 +259,10 @@ class DataPlane:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("task %s failed", task.get_name(), exc_info=error)
 
-    def add_client(self, client: ClientConnection) -> None:
+    def add_client(self, client: Client) -> None:
         self._clients.add(client)
 
-    def remove_client(self, client: ClientConnection) -> None:
+    def remove_client(self, client: Client) -> None:
         self._clients.discard(client)
         if not self._clients:
             self._in_flight_ended.set()

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gateway.core.book import EndpointBook
 from gateway.core.gate import Endpoint
 from gateway.errors import ConnectFailed, UpstreamError
-
-if TYPE_CHECKING:
-    from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.roles import Upstream
 
 
 class Attempts:
@@ -22,7 +18,7 @@ class Attempts:
         self.count = 0
         self.failures: list[tuple[str, str]] = []
         """(endpoint id, what happened) of each that failed."""
-        self.running: dict[str, UpstreamConnection | None] = {}
+        self.running: dict[str, Upstream | None] = {}
         """By endpoint id; None while there is no connection yet."""
         self.tried: set[str] = set()
 

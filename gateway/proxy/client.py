@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from gateway.core import reasons
 from gateway.core.decision import Refusal, decide
@@ -31,14 +31,12 @@ from gateway.core.proxy_protocol import ProxyHeaderRefused, parse_proxy_header
 from gateway.core.request_body import RequestBody
 from gateway.errors import RequestRefused
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.listening import ListenerSettings
 from gateway.proxy.outcome import Outcome
 from gateway.proxy.peer import Peer
+from gateway.proxy.ports import Runtime
 from gateway.proxy.tunnel import Tunnel
 from gateway.tls.identity import identity_of
-
-if TYPE_CHECKING:
-    from gateway.proxy.listening import ListenerSettings
-    from gateway.proxy.ports import Runtime
 
 WRITE_BUFFER_HIGH: Final = 64 * 1024
 MAX_PENDING: Final = 64 * 1024
@@ -328,9 +326,11 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def on_exchange_over(self, exchange: Exchange, answer: Answer | None) -> None:
+    def on_exchange_over(self, answer: Answer | None) -> None:
         """The exchange has ended: write `answer` if it is one of ours, and go on or close."""
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            return
         self._body = None
         unread = not exchange.has_whole_request
         if answer is not None:

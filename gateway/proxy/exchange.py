@@ -13,7 +13,6 @@ retried once a byte of its answer has gone to the client.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from gateway.core import forwarding, reasons
 from gateway.core.chunked import LAST_CHUNK, chunk
@@ -28,12 +27,10 @@ from gateway.core.snapshot import RoutingSnapshot
 from gateway.errors import ConnectFailed, UpstreamError
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.outcome import Outcome, PassedOver
+from gateway.proxy.ports import Runtime
+from gateway.proxy.roles import Client, Upstream
 from gateway.proxy.tunnel import Tunnel
-from gateway.proxy.upstream import UpstreamConnection, connect
-
-if TYPE_CHECKING:
-    from gateway.proxy.client import ClientConnection
-    from gateway.proxy.ports import Runtime
+from gateway.proxy.upstream import connect
 
 
 class Exchange:
@@ -67,7 +64,7 @@ class Exchange:
     def __init__(
         self,
         runtime: Runtime,
-        client: ClientConnection,
+        client: Client,
         head: RequestHead,
         snapshot: RoutingSnapshot,
         forward: Forward,
@@ -92,7 +89,7 @@ class Exchange:
         self.answer_started = False
         """Whether a byte of the final answer has gone to the client."""
         self.is_over = False
-        self._upstream: UpstreamConnection | None = None
+        self._upstream: Upstream | None = None
         """Where the request's body goes; where the answer comes from, once it has begun."""
         self._request_ended = head.body_length == 0
         self._replay = Replay(forward.service.replay_bound)
@@ -167,7 +164,7 @@ class Exchange:
         else:
             connection.close()  # the client left, or another copy was answered
 
-    def _send(self, connection: UpstreamConnection) -> None:
+    def _send(self, connection: Upstream) -> None:
         endpoint = connection.endpoint
         self.attempts.running[endpoint.id] = connection
         self._upstream = connection
@@ -279,7 +276,7 @@ class Exchange:
         if self.head.version == 11 and (head.status != 100 or self.head.expects_continue):
             self._client.write(forwarding.interim(head))
 
-    def on_answer_head(self, connection: UpstreamConnection, head: ResponseHead) -> bool:
+    def on_answer_head(self, connection: Upstream, head: ResponseHead) -> bool:
         """The final answer's head. False when it is dropped, for another attempt."""
         policy = self._forward.service.retries
         if (
@@ -310,7 +307,7 @@ class Exchange:
         )
         return True
 
-    def _drop_answer(self, connection: UpstreamConnection, status: int) -> None:
+    def _drop_answer(self, connection: Upstream, status: int) -> None:
         """Try elsewhere; the rest of this answer is not waited for."""
         self.attempts.end(connection.endpoint.id)
         self.attempts.failures.append((connection.endpoint.id, f"status {status}"))
@@ -355,7 +352,7 @@ class Exchange:
 
     # -- a tunnel
 
-    def _open_tunnel(self, connection: UpstreamConnection, head: ResponseHead) -> None:
+    def _open_tunnel(self, connection: Upstream, head: ResponseHead) -> None:
         self.answer_started = True
         self._client.write(forwarding.switching(head, via_line=self._client.via_line, request_id=self.request_id))
         self._tunnel = Tunnel(self._client, connection, self._on_tunnel_end)
@@ -429,5 +426,5 @@ class Exchange:
             passed_over=over,
             failures=tuple(self.attempts.failures),
         )
-        client.on_exchange_over(self, answer)
+        client.on_exchange_over(answer)
         self._runtime.record(outcome)

@@ -6,15 +6,11 @@ the client behind it (gateway/core/origin.py).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gateway.core.forwarding import Forwarding
 from gateway.core.head import RequestHead
 from gateway.core.origin import Origin, origin_of
 from gateway.location import country_of
-
-if TYPE_CHECKING:
-    from gateway.proxy.listening import ListenerSettings
+from gateway.proxy.listening import ListenerSettings
 
 _UNASKED = ""
 

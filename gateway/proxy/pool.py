@@ -6,11 +6,10 @@ commonly close theirs, because a request sent into a closing connection is lost.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from gateway.core.gate import Endpoint
-    from gateway.proxy.upstream import UpstreamConnection
+from gateway.core.gate import Endpoint
+from gateway.proxy.roles import Upstream
 
 IDLE_S: Final = 4.0
 """Node's and uvicorn's servers close an idle connection after 5 s; ours goes first."""
@@ -22,10 +21,10 @@ class Pool:
     """Idle connections by endpoint id, and how many are open in all, by service."""
 
     def __init__(self) -> None:
-        self._idle: dict[str, list[UpstreamConnection]] = {}
+        self._idle: dict[str, list[Upstream]] = {}
         self.open_by_service: dict[str, int] = {}
 
-    def take(self, endpoint: Endpoint) -> UpstreamConnection | None:
+    def take(self, endpoint: Endpoint) -> Upstream | None:
         """An idle connection, no longer idle, whose TLS is what `endpoint` asks for in every respect."""
         idle = self._idle.get(endpoint.id)
         while idle:
@@ -35,7 +34,7 @@ class Pool:
             connection.close()  # made with a name, authority or certificate of before
         return None
 
-    def put(self, connection: UpstreamConnection) -> bool:
+    def put(self, connection: Upstream) -> bool:
         """Keep a connection that is ready for another request; False when there are enough."""
         idle = self._idle.setdefault(connection.endpoint.id, [])
         if len(idle) >= MAX_IDLE:
@@ -43,7 +42,7 @@ class Pool:
         idle.append(connection)
         return True
 
-    def discard(self, connection: UpstreamConnection) -> None:
+    def discard(self, connection: Upstream) -> None:
         """Forget a connection that closed while idle."""
         idle = self._idle.get(connection.endpoint.id)
         if idle is not None and connection in idle:

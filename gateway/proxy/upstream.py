@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from gateway.core.chunked import ChunkedReader, ChunkedRefused
 from gateway.core.gate import Endpoint
@@ -20,12 +20,10 @@ from gateway.core.head import CHUNKED
 from gateway.core.response import UNTIL_CLOSE, ResponseHead, parse_response_head
 from gateway.errors import AnswerRefused, AnswerTimeout, ConnectFailed, UpstreamError
 from gateway.proxy.pool import IDLE_S
+from gateway.proxy.ports import Runtime
+from gateway.proxy.roles import AnswerSink
+from gateway.proxy.tunnel import Tunnel
 from gateway.tls.upstream import UpstreamSide, connection_lost, handshake_failed, handshake_options
-
-if TYPE_CHECKING:
-    from gateway.proxy.exchange import Exchange
-    from gateway.proxy.ports import Runtime
-    from gateway.proxy.tunnel import Tunnel
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Twice what we take from clients: applications set large cookies."""
@@ -64,11 +62,11 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_body_left",
         "_buffer",
-        "_exchange",
         "_is_reading_paused",
         "_keep_alive",
         "_reader",
         "_runtime",
+        "_sink",
         "_was_ended",
         "deadline",
         "endpoint",
@@ -90,7 +88,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._was_ended = False
         """Whether the endpoint said that it is done: by FIN, over TLS by close_notify. Without, a body may be cut."""
         self.is_awaiting_head = False
-        self._exchange: Exchange | None = None
+        self._sink: AnswerSink | None = None
         self._buffer = b""
         self._body_left = _NO_BODY
         self._reader: ChunkedReader | None = None
@@ -99,11 +97,11 @@ class UpstreamConnection(asyncio.Protocol):
         self.tunnel: Tunnel | None = None
         """Set once the endpoint has agreed to one: then no byte is read as HTTP any more."""
 
-    # -- the exchange's side
+    # -- the sink's side
 
-    def send(self, exchange: Exchange, data: bytes, *, timeout_s: float) -> None:
+    def send(self, sink: AnswerSink, data: bytes, *, timeout_s: float) -> None:
         """Start a request: its head, and what is there of its body."""
-        self._exchange = exchange
+        self._sink = sink
         self.is_awaiting_head = True
         self.deadline = self._runtime.now() + timeout_s
         self.write(data)
@@ -131,8 +129,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.extend(timeout_s)
 
     def release(self, *, may_reuse: bool) -> None:
-        """The exchange is done with it."""
-        self._exchange = None
+        """The sink is done with it."""
+        self._sink = None
         self.deadline = self._runtime.now() + IDLE_S
         self.is_reused = True
         if self.is_closed:
@@ -150,7 +148,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """At once: whatever it still holds is nobody's any more."""
-        self._exchange = None
+        self._sink = None
         self.is_closed = True
         self.deadline = -math.inf
         if self.transport is not None:
@@ -159,7 +157,7 @@ class UpstreamConnection(asyncio.Protocol):
     def finish(self) -> None:
         """The tunnel's end: close once what was written has left."""
         self.is_closed = True
-        self._exchange = None
+        self._sink = None
         if self.transport is not None:
             self.transport.close()
 
@@ -183,56 +181,56 @@ class UpstreamConnection(asyncio.Protocol):
         self.deadline = -math.inf
         self._runtime.pool.closed(self.endpoint.service)
         was_closed, self.is_closed = self.is_closed, True
-        exchange, self._exchange = self._exchange, None
+        sink, self._sink = self._sink, None
         if self.tunnel is not None:
             self.tunnel.end()
-        elif exchange is None:
+        elif sink is None:
             if not was_closed:
                 self._runtime.pool.discard(self)
         elif self._was_ended and error is None and not self.is_awaiting_head and self._body_left == UNTIL_CLOSE:
-            exchange.on_answer_body(b"", ended=True)
+            sink.on_answer_body(b"", ended=True)
         else:
-            exchange.on_failed(self.endpoint.id, connection_lost(error))
+            sink.on_failed(self.endpoint.id, connection_lost(error))
 
     def eof_received(self) -> bool:
         self._was_ended = True
-        if self._exchange is None:
+        if self._sink is None:
             self._runtime.pool.discard(self)  # before this turn of the loop takes it for another request
         return False  # whatever ended with it is settled in `connection_lost`
 
     def pause_writing(self) -> None:
         if self.tunnel is not None:
             self.tunnel.endpoint_full()
-        elif self._exchange is not None:
-            self._exchange.on_upstream_full()
+        elif self._sink is not None:
+            self._sink.on_upstream_full()
 
     def resume_writing(self) -> None:
         if self.tunnel is not None:
             self.tunnel.endpoint_drained()
-        elif self._exchange is not None:
-            self._exchange.on_upstream_drained()
+        elif self._sink is not None:
+            self._sink.on_upstream_drained()
 
     def data_received(self, data: bytes) -> None:
-        exchange = self._exchange
+        sink = self._sink
         if self.tunnel is not None:
             self.tunnel.from_endpoint(data)
-        elif exchange is None:
+        elif sink is None:
             self._runtime.pool.discard(self)
             self.close()  # bytes that nobody asked for: the next request would get them as its answer
         elif self.is_awaiting_head:
-            self._take_head(exchange, self._buffer + data if self._buffer else data)
+            self._take_head(sink, self._buffer + data if self._buffer else data)
         else:
-            self.extend(exchange.idle_timeout_s)
-            self._take_body(exchange, data)
+            self.extend(sink.idle_timeout_s)
+            self._take_body(sink, data)
 
-    def _take_head(self, exchange: Exchange, data: bytes) -> None:
+    def _take_head(self, sink: AnswerSink, data: bytes) -> None:
         try:
-            framed = self._next_head(exchange, data)
+            framed = self._next_head(sink, data)
             while framed is not None and framed[0].status < 200 and framed[0].status != 101:
-                exchange.on_interim(framed[0])  # any number of them may come first
-                framed = self._next_head(exchange, framed[1])
+                sink.on_interim(framed[0])  # any number of them may come first
+                framed = self._next_head(sink, framed[1])
         except AnswerRefused as error:
-            self._fail(exchange, error)
+            self._fail(sink, error)
             return
         if framed is None:
             return
@@ -241,18 +239,18 @@ class UpstreamConnection(asyncio.Protocol):
         self._keep_alive = head.keep_alive
         self._body_left = head.body_length
         self._reader = ChunkedReader() if head.body_length == CHUNKED else None
-        self.extend(exchange.idle_timeout_s)
-        if not exchange.on_answer_head(self, head):
+        self.extend(sink.idle_timeout_s)
+        if not sink.on_answer_head(self, head):
             return  # dropped for another attempt
         if self.tunnel is not None:
             self.deadline = math.inf  # the client's side watches over the tunnel's silence
             self.tunnel.from_endpoint(rest)
         elif rest or not self._body_left:
-            self._take_body(exchange, rest)
+            self._take_body(sink, rest)
         else:
-            exchange.flush_head()
+            sink.flush_head()
 
-    def _next_head(self, exchange: Exchange, data: bytes) -> tuple[ResponseHead, bytes] | None:
+    def _next_head(self, sink: AnswerSink, data: bytes) -> tuple[ResponseHead, bytes] | None:
         """The head that `data` begins with, and what follows; None while it is not whole. Raises `AnswerRefused`."""
         end = data.find(b"\r\n\r\n") + 4
         if max(end, len(data) if end == 3 else 0) > MAX_HEAD_BYTES:
@@ -263,11 +261,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._buffer = data
             return None
         self._buffer = b""
-        request = exchange.head
+        request = sink.head
         head = parse_response_head(data[:end], method=request.method, websocket_accept=request.websocket_accept)
         return head, data[end:]
 
-    def _take_body(self, exchange: Exchange, data: bytes) -> None:
+    def _take_body(self, sink: AnswerSink, data: bytes) -> None:
         left = self._body_left
         if left >= 0:
             size = len(data)
@@ -276,30 +274,30 @@ class UpstreamConnection(asyncio.Protocol):
                 data = data[:left]
                 size = left
             self._body_left = left - size
-            exchange.on_answer_body(data, ended=size == left)
+            sink.on_answer_body(data, ended=size == left)
         elif self._reader is not None:
             try:
                 data = self._reader.feed(data)
             except ChunkedRefused as error:
-                self._fail(exchange, AnswerRefused(str(error), proxy_status="http_response_transfer_coding"))
+                self._fail(sink, AnswerRefused(str(error), proxy_status="http_response_transfer_coding"))
                 return
             if self._reader.is_done:
                 self._buffer = self._reader.rest
             if data or self._reader.is_done:
-                exchange.on_answer_body(data, ended=self._reader.is_done)
+                sink.on_answer_body(data, ended=self._reader.is_done)
         else:
-            exchange.on_answer_body(data, ended=False)
+            sink.on_answer_body(data, ended=False)
 
     def on_deadline(self, now: float) -> None:
-        exchange = self._exchange
-        if exchange is None:
+        sink = self._sink
+        if sink is None:
             self._runtime.pool.discard(self)
             self.close()
         elif self.is_awaiting_head:
-            self._fail(exchange, AnswerTimeout("no answer in time"))
+            self._fail(sink, AnswerTimeout("no answer in time"))
         else:
-            self._fail(exchange, AnswerTimeout("the answer stopped coming", proxy_status="connection_read_timeout"))
+            self._fail(sink, AnswerTimeout("the answer stopped coming", proxy_status="connection_read_timeout"))
 
-    def _fail(self, exchange: Exchange, error: UpstreamError) -> None:
+    def _fail(self, sink: AnswerSink, error: UpstreamError) -> None:
         self.close()
-        exchange.on_failed(self.endpoint.id, error)
+        sink.on_failed(self.endpoint.id, error)

@@ -7,6 +7,7 @@ EXPERIMENT = "an experiment is a test of its own: `make test` runs it, short, an
 UNMIRRORED: dict[str, str] = {
     "chaos/experiments/endpoint_cut.py": EXPERIMENT,
     "chaos/experiments/slow_region.py": EXPERIMENT,
+    "gateway/proxy/roles.py": "Protocols without behaviour; those who play the roles are tested",
     "gateway/proxy/ports.py": "a Protocol without behaviour; gateway/dataplane.py, which has it, is tested",
 }
 """Modules without a test file of their own: path of the module -> where it is shown instead."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import cast
 
 import pytest
 
+from gateway.proxy.client import ClientConnection
 from tests.harness.dataplane import Bench, Connection, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -292,7 +294,7 @@ async def test_requests_sent_ahead_are_bounded_and_all_answered() -> None:
             largest = 0
             for _ in range(count):
                 assert (await client.reply()).status == 200
-                inboxes = [connection._inbox.size for connection in bench.plane._clients]
+                inboxes = [cast(ClientConnection, one)._inbox.size for one in bench.plane._clients]
                 largest = max(largest, *inboxes)
         assert largest < 512 * 1024
 

@@ -212,15 +212,20 @@ class Node:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for pid in self.alive():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        # Supervisors first: one that lives restarts what was just killed. Then whatever is left, until nothing is.
         for process in self._all:
+            process.kill()
             process.wait()
+        await self.until(self._kill_the_rest, "nothing is left of the node")
         if error is not None:
             error.add_note(f"--- stderr of the node\n{self.errors()[-8000:]}")
+
+    def _kill_the_rest(self) -> bool:
+        left = self.alive()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not left
 
     # Questions
 

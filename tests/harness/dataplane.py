@@ -12,6 +12,7 @@ import contextlib
 import json
 import random
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,8 +143,16 @@ class Bench:
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
 
-    async def endpoint(self, script: Script = always_ok, *, region: str = "eu", **fields: Any) -> ScriptedEndpoint:
-        """Start an endpoint; it joins the configuration at the next `publish`."""
+    async def endpoint(
+        self,
+        script: Script = always_ok,
+        *,
+        region: str = "eu",
+        name: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+        **fields: Any,
+    ) -> ScriptedEndpoint:
+        """Start an endpoint; it joins the configuration, as host `name`, at the next `publish`."""
         scripted = ScriptedEndpoint(0)
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,10 +165,10 @@ class Bench:
             finally:
                 writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
         self._stack.callback(server.close)
         scripted.port = server.sockets[0].getsockname()[1]
-        self.add_address(f"127.0.0.1:{scripted.port}", region=region, **fields)
+        self.add_address(f"{name}:{scripted.port}", region=region, **fields)
         return scripted
 
     def add_address(self, address: str, *, region: str = "eu", **fields: Any) -> str:
@@ -208,15 +217,19 @@ class Bench:
             )
         )
 
-    async def connect(self) -> Connection:
+    async def connect(self, *, tls: ssl.SSLContext | None = None, server_name: str | None = None) -> Connection:
         """A client's connection to the listener."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self._port, ssl=tls, server_hostname=(server_name or "localhost") if tls else None
+        )
         self._stack.callback(writer.close)
         return Connection(reader, writer)
 
-    async def ask(self, request: bytes) -> Reply:
+    async def ask(
+        self, request: bytes, *, tls: ssl.SSLContext | None = None, server_name: str | None = None
+    ) -> Reply:
         """One request on its own connection."""
-        client = await self.connect()
+        client = await self.connect(tls=tls, server_name=server_name)
         await client.send(request)
         reply = await client.reply()
         client.close()

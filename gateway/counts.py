@@ -9,7 +9,6 @@ from bisect import bisect_left
 
 from gateway.core.book import EndpointBook
 from gateway.messages import DURATION_BUCKETS_S, EndpointCount, RouteCount
-from gateway.proxy.outcome import Outcome
 
 
 class _Tally:
@@ -28,8 +27,8 @@ class Counts:
         self._tallies: dict[tuple[str, str, int, str], _Tally] = {}
         self._reported: dict[str, tuple[int, int, int]] = {}
 
-    def add(self, outcome: Outcome, duration_s: float) -> None:
-        key = (outcome.route, outcome.region, outcome.status, outcome.reason)
+    def add(self, route: str, region: str, status: int, reason: str, duration_s: float) -> None:
+        key = (route, region, status, reason)
         tally = self._tallies.get(key)
         if tally is None:
             tally = self._tallies[key] = _Tally()

@@ -71,7 +71,7 @@ class DataPlane:
         self.book = EndpointBook()
         self._wall = wall
         self._access_log = access_log
-        self._logs_access = True
+        self.logs_access = True
         self._counts = Counts()
         self._budgets: dict[str, RetryBudget] = {}
         self._durations: dict[str, Durations] = {}
@@ -135,7 +135,7 @@ class DataPlane:
         if material.files and not self._watches_certificates:
             self._watches_certificates = True
             self.spawn(self._tls.run(), "certificate files")
-        self._logs_access = config.observability.access_log.enabled
+        self.logs_access = config.observability.access_log.enabled
         for listener in config.listeners:
             known = self._listeners.get(listener.name)
             fresh = ListenerSettings(
@@ -271,13 +271,17 @@ class DataPlane:
         if not self._clients:
             self._in_flight_ended.set()
 
+    def count(self, route: str, region: str, status: int, reason: str, started_at: float) -> None:
+        self._counts.add(route, region, status, reason, self.now() - started_at)
+
     def record(self, outcome: Outcome) -> None:
+        self.count(outcome.route, outcome.region, outcome.status, outcome.reason, outcome.started_at)
+        if self.logs_access:
+            self.log(outcome)
+
+    def log(self, outcome: Outcome) -> None:
         duration_s = self.now() - outcome.started_at
-        self._counts.add(outcome, duration_s)
-        if self._logs_access:
-            self._access_log(
-                access_line(outcome, node_id=self.node_id, stamp=self._time_stamp(), duration_s=duration_s)
-            )
+        self._access_log(access_line(outcome, node_id=self.node_id, stamp=self._time_stamp(), duration_s=duration_s))
 
     def trial_passed(self, endpoint_id: str) -> None:
         """An endpoint whose down verdict had gone stale has answered: it serves until someone says otherwise."""

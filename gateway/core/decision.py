@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.core import balancing, reasons
 from gateway.core.book import EndpointBook
 from gateway.core.gate import Endpoint
-from gateway.core.problems import Answer
+from gateway.core.problems import Answer, answer_to
 from gateway.core.regions import RankedRegion
 from gateway.core.routes import Facts
 from gateway.core.snapshot import RoutePlan, RoutingSnapshot, ServicePlan
+from gateway.errors import UpstreamError
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,20 @@ RETRY_AFTER_S = 5
 """A probe interval: sooner, nothing can have changed."""
 
 
+def failed_everywhere(forward: Forward, error: UpstreamError) -> Answer:
+    """The answer when the last attempt that may be made has failed: with the rule that forbids to try elsewhere."""
+    rules = _binding_rules(forward.route)
+    return replace(answer_to(error), rule=rules[0] if rules else None)
+
+
+def _binding_rules(route: RoutePlan) -> list[str]:
+    return [excluded.rule for excluded in route.excluded if excluded.rule]
+
+
 def no_endpoint(forward: Forward) -> Answer:
     """The answer when `next_endpoint` has nothing to offer before any attempt was made."""
     route = forward.route
-    rules = [excluded.rule for excluded in route.excluded if excluded.rule]
+    rules = _binding_rules(route)
     detail = f"no healthy endpoint of service {route.service} in a region that may serve route {route.id}"
     if rules:
         detail += f"; residency rule {rules[0]} allows no other region"

@@ -92,10 +92,8 @@ def response(
     """The head to send to the client; whether its body is to be chunked; whether the connection closes after it."""
     chunked = False
     framing = b""
-    if not bodiless:
-        if head.body_length >= 0:
-            framing = b"Content-Length: %d\r\n" % head.body_length
-        elif client_version == 11:
+    if not bodiless and head.body_length < 0:
+        if client_version == 11:
             chunked = True
             framing = b"Transfer-Encoding: chunked\r\n"
         else:

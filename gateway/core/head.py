@@ -19,6 +19,7 @@ Sources: RFC 9112 sections 2, 3, 6; RFC 9110 sections 7.2, 7.6.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import httptools
@@ -53,9 +54,8 @@ _SPECIAL_NAMES: Final = (
     rb"|proxy-(?:connection|authorization|authenticate)"
     rb"|client-cert(?:-chain)?|x-client-cert-subject|x-forwarded-client-cert"
 )
-_SPECIAL_FIELD: Final = re.compile(rb"\r\n(" + _SPECIAL_NAMES + rb"):[ \t]*([^\r\n]*)")
-_SPECIAL_NAME: Final = re.compile(_SPECIAL_NAMES)
-_UNDERSCORED: Final = re.compile(rb"\r\n([^:\r\n]*_[^:\r\n]*):")
+_SPECIAL_FIELD: Final = re.compile(rb"\r\n(" + _SPECIAL_NAMES.replace(b"-", b"[-_]") + rb"):[ \t]*([^\r\n]*)")
+"""With `_` for `-` too: `Transfer_Encoding` is unknown to us, and Transfer-Encoding to who maps one to the other."""
 _AUTHORITY: Final = re.compile(rb"(?:[a-z0-9_](?:[a-z0-9_.-]*)|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _ABSOLUTE: Final = re.compile(rb"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
 _VERSION_SHAPE: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
@@ -191,7 +191,7 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
     """
     raw = head.raw
     lowered = head.lowered = raw.lower()
-    host: bytes | None = None
+    host: str | None = None
     length: int | None = None
     chunked = False
     connection = b""
@@ -206,9 +206,7 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
         if name == b"host":
             if host is not None:
                 raise RequestRefused("two Host fields, exactly one is expected")
-            if not _AUTHORITY.fullmatch(value):
-                raise RequestRefused("a Host field that is not a host with an optional port")
-            host = value
+            host = _host_name(value)
         elif name == b"via":
             via = via + b"," + value if via else value
         elif name == b"content-length":
@@ -232,6 +230,8 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
                 raise RequestRefused("an Expect other than 100-continue", status=417, reason="expectation_failed")
             expects_continue = head.version == 11
         if name not in _KEPT:
+            if b"_" in name:
+                raise RequestRefused("a field name that differs from a reserved one only by '_' for '-'")
             start = field.start() + 2
             if start > kept_from:
                 kept.append(raw[kept_from:start])
@@ -241,11 +241,9 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
     if host is None:
         if head.version == 11:
             raise RequestRefused("no Host field, exactly one is expected")
-        host = b""
-    if b"_" in raw:
-        _refuse_underscored(lowered, line_end)
+        host = ""
     kept.append(raw[kept_from:-2])
-    head.host = _host_name(host)
+    head.host = host
     head.body_length = CHUNKED if chunked else length or 0
     head.via = via
     head.expects_continue = expects_continue and head.body_length != 0
@@ -253,7 +251,9 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
     head.is_websocket = False
     head.websocket_accept = None
     head.keep_alive = head.version == 11
-    if connection:
+    if connection == b"close":
+        head.keep_alive = False
+    elif connection and (connection != b"keep-alive" or head.version == 10):
         _read_connection(head, connection, upgrade)
 
 
@@ -277,13 +277,6 @@ def without_field(fields: bytes, name: bytes) -> bytes:
     return b"".join(line for line in fields.splitlines(keepends=True) if not line.lower().startswith(prefix))
 
 
-def _refuse_underscored(lowered: bytes, line_end: int) -> None:
-    """`Transfer_Encoding` is an unknown field to us and Transfer-Encoding to an upstream that maps `_` to `-`."""
-    for match in _UNDERSCORED.finditer(lowered, line_end):
-        if _SPECIAL_NAME.fullmatch(match[1].replace(b"_", b"-")):
-            raise RequestRefused("a field name that differs from a reserved one only by '_' for '-'")
-
-
 def _coding_refused(value: bytes, *, repeated: bool) -> RequestRefused:
     codings = [coding.strip(b" \t") for coding in value.split(b",")]
     if not repeated and any(coding not in (b"", b"chunked", b"identity") for coding in codings):
@@ -291,8 +284,11 @@ def _coding_refused(value: bytes, *, repeated: bool) -> RequestRefused:
     return RequestRefused("a Transfer-Encoding that is not exactly one 'chunked'")
 
 
+@lru_cache(maxsize=4096)
 def _host_name(authority: bytes) -> str:
     """The host to route by. `rpartition` would cut an IPv6 literal: its port stands after the bracket."""
+    if not _AUTHORITY.fullmatch(authority):
+        raise RequestRefused("a host that is not a name or address with an optional port")
     if authority.endswith(b"]") or b":" not in authority:
         name = authority
     else:
@@ -325,8 +321,6 @@ def _take_authority(head: RequestHead, absolute: re.Match[bytes], scheme: bytes)
     if absolute[1].lower() != scheme:
         raise RequestRefused("a target whose scheme is not that of this listener")
     authority = absolute[2].lower()
-    if not _AUTHORITY.fullmatch(authority):
-        raise RequestRefused("a target whose authority is not a host with an optional port")
     head.host = _host_name(authority)
     head.forwarded_fields = b"Host: " + authority + b"\r\n" + without_field(head.forwarded_fields, b"host")
     rest = absolute[3]

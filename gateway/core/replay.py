@@ -60,3 +60,7 @@ class Replay:
         if self._kept is not None:
             self._waiting = list(self._kept)
             self._waiting_size = self._kept_size
+
+
+NO_BODY: Final = Replay(0)
+"""Of every request without a body: nothing is ever kept in it, and nothing waits."""

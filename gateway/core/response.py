@@ -25,7 +25,9 @@ _SPECIAL_FIELD: Final = re.compile(
     rb"\r\n(connection|content-length|transfer-encoding|upgrade|trailer|te|keep-alive|x-request-id"
     rb"|proxy-(?:connection|authenticate|authorization)):[ \t]*([^\r\n]*)"
 )
-_PHRASES: Final = {status.value: status.phrase.encode() for status in http.HTTPStatus}
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in http.HTTPStatus
+}
 
 
 class _NoCallbacks:
@@ -45,12 +47,12 @@ class ResponseHead:
     """Bytes of body to come; `CHUNKED` or `UNTIL_CLOSE` when the framing says."""
     keep_alive: bool
     forwarded_fields: bytes
-    """The field lines to forward, each ended by CRLF: hop-by-hop ones and the framing are gone."""
+    """The field lines to forward, each ended by CRLF, Content-Length among them: hop-by-hop ones are gone."""
 
 
 def status_line(status: int) -> bytes:
     """Our own status line: an upstream's reason phrase is never passed on."""
-    return b"HTTP/1.1 %d %s\r\n" % (status, _PHRASES.get(status, b""))
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 def parse_response_head(raw: bytes, *, method: str, websocket_accept: bytes | None = None) -> ResponseHead:
@@ -98,10 +100,10 @@ def _read_fields(  # noqa: C901, PLR0912 - hot, see gateway/core/head.py
             if length is not None or not value.isdigit() or len(value) > MAX_LENGTH_DIGITS:
                 raise AnswerRefused("a Content-Length that is not one number")
             length = int(value)
-            if length > MAX_BODY_LENGTH:
-                raise AnswerRefused("a Content-Length that is not one number")
-            if bodiless and head.status not in (204,) and head.status >= 200:
-                continue  # what a GET would have been answered with: the client may know
+            if length > MAX_BODY_LENGTH or (value[0] == 48 and length):
+                raise AnswerRefused("a Content-Length above 2^63-1 or with leading zeros")
+            if head.status != 204 and head.status >= 200:
+                continue  # kept as it is: also for HEAD and 304, where it says what a GET would have got
         elif name == b"transfer-encoding":
             if chunked or value != b"chunked":
                 raise AnswerRefused(
@@ -128,7 +130,9 @@ def _read_fields(  # noqa: C901, PLR0912 - hot, see gateway/core/head.py
     else:
         head.body_length = UNTIL_CLOSE
         head.keep_alive = False
-    if connection:
+    if connection == b"close":
+        head.keep_alive = False
+    elif connection and (connection != b"keep-alive" or is_1_0):
         _read_connection(head, connection)
 
 

@@ -48,6 +48,8 @@ class Matcher:
     headers: tuple[tuple[bytes, bytes], ...]
     """Lower-case name and value; `*` for any value."""
     query: tuple[tuple[str, str], ...]
+    is_open: bool
+    """Whether there is no condition but host and path."""
 
     def refuses(self, facts: Facts, listener: str) -> str | None:
         """Why this request does not match, or None when it does."""
@@ -59,6 +61,8 @@ class Matcher:
 
     def refuses_beyond_path(self, facts: Facts, listener: str) -> str | None:
         """The same for a request whose host and path are known to match."""
+        if self.is_open:
+            return None
         if self.listeners and listener not in self.listeners:
             return "listener"
         if self.headers:
@@ -154,14 +158,18 @@ class RouteTable(Generic[RouteT]):
 
     def match(self, facts: Facts, listener: str) -> RouteT | None:
         """The first route in the order written that matches, or None."""
-        best: RouteT | None = None
-        for routes in self._bucket(facts.host).candidates(facts.path):
-            for route in routes:
-                if best is not None and route.order > best.order:
-                    break
-                if route.matcher.refuses_beyond_path(facts, listener) is None:
-                    best = route
-                    break
+        bucket, path = self._bucket(facts.host), facts.path
+        found = bucket.exact.get(path)
+        best = _first(found, facts, listener, None) if found else None
+        prefixes = bucket.prefixes
+        end = path.find(b"/")
+        for _ in range(bucket.max_depth):
+            if end < 0:
+                break
+            found = prefixes.get(path[: end + 1])
+            if found:
+                best = _first(found, facts, listener, best)
+            end = path.find(b"/", end + 1)
         return best
 
     def methods_allowed(self, facts: Facts, listener: str) -> tuple[str, ...]:
@@ -187,6 +195,16 @@ class RouteTable(Generic[RouteT]):
         return self._any
 
 
+def _first(routes: tuple[RouteT, ...], facts: Facts, listener: str, best: RouteT | None) -> RouteT | None:
+    """The first of `routes` that accepts the request, unless `best` stands before it in the order."""
+    for route in routes:
+        if best is not None and route.order > best.order:
+            return best
+        if route.matcher.refuses_beyond_path(facts, listener) is None:
+            return route
+    return best
+
+
 def _may_serve_host(matcher: Matcher, host: str) -> bool:
     return not matcher.hosts or any(host_matches(pattern, host) for pattern in matcher.hosts)
 
@@ -208,4 +226,5 @@ def matcher_of(
         methods=frozenset(methods),
         headers=tuple((name.lower().encode(), value.encode()) for name, value in headers.items()),
         query=tuple(query.items()),
+        is_open=not (listeners or methods or headers or query),
     )

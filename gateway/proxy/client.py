@@ -103,7 +103,7 @@ class ClientConnection(asyncio.Protocol):
         tls = transport.get_extra_info("ssl_object")
         self._is_tls = tls is not None
         address = self._address or (peer[0] if peer else "unknown")
-        self.peer = Peer(self._settings, address, identity=identity_of(tls) if tls is not None else b"")
+        self.peer = Peer(self._settings, address, identity=identity_of(tls) if tls is not None else None)
         self.deadline = runtime.now() + self._settings.header_timeout_s
         runtime.wheel.watch(self, now=runtime.now())
         runtime.add_client(self)

@@ -16,12 +16,12 @@ import asyncio
 
 from gateway.core import forwarding, reasons
 from gateway.core.chunked import LAST_CHUNK, chunk
-from gateway.core.decision import Forward, next_endpoint, no_endpoint
+from gateway.core.decision import Forward, failed_everywhere, next_endpoint, no_endpoint
 from gateway.core.explain import passed_over
 from gateway.core.gate import Endpoint
 from gateway.core.head import CHUNKED, RequestHead
-from gateway.core.problems import Answer, answer_to
-from gateway.core.replay import Replay
+from gateway.core.problems import Answer
+from gateway.core.replay import NO_BODY, Replay
 from gateway.core.response import ResponseHead
 from gateway.core.snapshot import RoutingSnapshot
 from gateway.errors import ConnectFailed, UpstreamError
@@ -92,7 +92,7 @@ class Exchange:
         self._upstream: Upstream | None = None
         """Where the request's body goes; where the answer comes from, once it has begun."""
         self._request_ended = head.body_length == 0
-        self._replay = Replay(forward.service.replay_bound)
+        self._replay = Replay(forward.service.replay_bound) if head.body_length else NO_BODY
         self._head_out = b""
         self._is_chunking_answer = False
         self._tunnel: Tunnel | None = None
@@ -198,7 +198,7 @@ class Exchange:
         ):
             self._retry()
         else:
-            self._give_up(answer_to(error))
+            self._give_up(failed_everywhere(self._forward, error))
 
     def _may_send_again(self, error: UpstreamError) -> bool:
         if isinstance(error, ConnectFailed):
@@ -405,8 +405,16 @@ class Exchange:
         if self._timers is not None:
             for timer in self._timers:
                 timer.cancel()
+        runtime, endpoint = self._runtime, self.endpoint
+        region = endpoint.region if endpoint else ""
+        self._client.on_exchange_over(answer)
+        runtime.count(self._forward.route.id, region, self.status, reason, self._started_at)
+        if runtime.logs_access:
+            runtime.log(self._outcome(reason, detail, over))
+
+    def _outcome(self, reason: str, detail: str, over: PassedOver) -> Outcome:
         client, head, endpoint = self._client, self.head, self.endpoint
-        outcome = Outcome(
+        return Outcome(
             listener=client.listener,
             client_ip=client.peer.client_ip,
             request_id=self.request_id,
@@ -426,5 +434,3 @@ class Exchange:
             passed_over=over,
             failures=tuple(self.attempts.failures),
         )
-        client.on_exchange_over(answer)
-        self._runtime.record(outcome)

@@ -20,7 +20,8 @@ class Peer:
 
     __slots__ = ("_address", "_country", "_settings", "client_ip", "forwarding", "is_trusted", "origin")
 
-    def __init__(self, settings: ListenerSettings, address: str, *, identity: bytes = b"") -> None:
+    def __init__(self, settings: ListenerSettings, address: str, *, identity: bytes | None = None) -> None:
+        """`identity`: what its certificate says, empty without one; None for a plain connection."""
         self._settings = settings
         self._address = address
         self._country: str | None = _UNASKED
@@ -31,8 +32,8 @@ class Peer:
             node_id=settings.node_id,
             client_ip=address,
             port=settings.port,
-            scheme=settings.scheme.decode(),
-            identity=identity,
+            scheme="http" if identity is None else "https",
+            identity=identity or b"",
         )
         self.origin: Origin | None = None
         """What a trusted peer says of the request under way; None where the peer is the client."""

@@ -12,6 +12,7 @@ It may die at any time: data planes serve on, and the next one starts from the f
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -34,7 +35,7 @@ from tidegate.node.totals import Totals
 from tidegate.node.watch import EVERY_S, Watch
 
 SAVE_EVERY_S = 1.0
-"""Verdicts go to the disk at most so often, and only when they changed; the rest of the time nothing is written."""
+"""Verdicts go to the disk this often, changed or not: a restart resumes only what was known to be true of late."""
 
 
 class Prober(Protocol):
@@ -176,8 +177,11 @@ class Control:
             self._log.problem("cannot keep the configuration for a later start", error=str(error))
 
     async def _save_what_changed(self) -> None:
+        """At a change soon, and else on a beat: a verdict last saved long ago is not resumed, however calm it was."""
         while True:
-            await self._unsaved.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_EVERY_S):
+                    await self._unsaved.wait()
             self._unsaved.clear()
             await asyncio.to_thread(self.save_verdicts, self._saved_verdicts())
             await asyncio.sleep(SAVE_EVERY_S)

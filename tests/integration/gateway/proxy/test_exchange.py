@@ -396,3 +396,14 @@ async def test_the_total_time_out_ends_a_request_whatever_it_does() -> None:
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await client.exactly(100000)
         assert bench.log[0]["reason"] == "total_timeout"
+
+
+async def test_when_every_allowed_endpoint_failed_the_rule_that_forbids_others_is_named() -> None:
+    document = {"residency": {"rules": [{"data_type": "profile", "allowed_regions": ["eu"]}]}}
+    async with Bench(route={"data_types": ["profile"]}, document=document) as bench:
+        bench.add_address(f"127.0.0.1:{free_port()}", region="eu")
+        other = await bench.endpoint(region="us")
+        await bench.publish()
+        reply = await bench.ask(GET)
+        assert (reply.status, reply.problem["rule"]) == (502, "profile")
+        assert other.connections == 0

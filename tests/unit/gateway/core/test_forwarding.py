@@ -77,7 +77,7 @@ def rendered(
 
 def test_an_answer_gets_via_its_id_and_its_length() -> None:
     lines, chunked, closes = rendered(answer("HTTP/1.1 200 Sure", "A: 1", "Content-Length: 3"))
-    assert lines == ["HTTP/1.1 200 OK", "A: 1", "Via: 1.1 gw-1", "X-Request-Id: id", "Content-Length: 3", "", ""]
+    assert lines == ["HTTP/1.1 200 OK", "A: 1", "Content-Length: 3", "Via: 1.1 gw-1", "X-Request-Id: id", "", ""]
     assert (chunked, closes) == (False, False)
 
 

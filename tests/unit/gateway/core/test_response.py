@@ -16,7 +16,7 @@ def parse(*lines: str, method: str = "GET") -> ResponseHead:
 def test_a_plain_answer_is_read() -> None:
     head = parse("HTTP/1.1 200 OK", "Content-Type: text/plain", "Content-Length: 5")
     assert (head.status, head.body_length, head.keep_alive) == (200, 5, True)
-    assert head.forwarded_fields == b"Content-Type: text/plain\r\n"
+    assert head.forwarded_fields == b"Content-Type: text/plain\r\nContent-Length: 5\r\n"
 
 
 def test_hop_by_hop_fields_and_the_framing_are_not_forwarded() -> None:
@@ -78,6 +78,7 @@ def test_http_1_0_answers_close_unless_they_say_otherwise() -> None:
         ("HTTP/1.1 200 OK", "Content-Length: 1", "Content-Length: 1"),
         ("HTTP/1.1 200 OK", "Content-Length: 1, 1"),
         ("HTTP/1.1 200 OK", "Content-Length: x"),
+        ("HTTP/1.1 200 OK", "Content-Length: 005"),
         ("HTTP/1.1 200 OK", "Content-Length: 3", "Transfer-Encoding: chunked"),
         ("HTTP/1.1 200 OK", "Transfer-Encoding: gzip"),
         ("HTTP/1.1 200 OK", "Transfer-Encoding: chunked, identity"),
@@ -106,4 +107,4 @@ def test_connection_fields_count_together_and_take_away_what_they_name() -> None
         "HTTP/1.1 200 OK", "Connection: close", "Connection: keep-alive, X-Hop", "X-Hop: 1", "A: 1", "Content-Length: 0"
     )
     assert not head.keep_alive
-    assert head.forwarded_fields == b"A: 1\r\n"
+    assert head.forwarded_fields == b"A: 1\r\nContent-Length: 0\r\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import ssl
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def server_side_of(authority: Authority, client: ssl.SSLContext) -> ssl.SSLObjec
     }
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     here = client.wrap_bio(to_client, to_server, server_hostname="localhost")
-    context = load_server_side(ServerTls.model_validate(settings)).context
+    context = load_server_side(ServerTls.model_validate_json(json.dumps(settings))).context
     there = context.wrap_bio(to_server, to_client, server_side=True)
     for _ in range(4):
         for side in (here, there):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,6 @@ from gateway.errors import TlsMaterialRefused
 from gateway.tls.material import NOTHING, load
 from tests.harness.certificates import Authority
 from tests.harness.configuration import document
-
-Edit = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def config(listener: dict[str, Any] | None = None, **services: dict[str, Any] | 
         template
     ]
     written["routes"][0]["service"] = written["services"][0]["id"]
-    return Config.model_validate(written)
+    return Config.model_validate_json(json.dumps(written))
 
 
 def test_a_configuration_without_tls_needs_nothing() -> None:
@@ -95,5 +93,5 @@ def test_other_settings_that_cannot_be_loaded_are_refused(authority: Authority) 
 
 def test_a_service_that_cannot_be_loaded_is_refused_by_its_id(authority: Authority) -> None:
     missing = {"ca": f"{authority.file}.gone"}
-    with pytest.raises(TlsMaterialRefused, match="service api: .*gone: no such file"):
+    with pytest.raises(TlsMaterialRefused, match=r"service api: .*gone: no such file"):
         load(config(None, api=missing), previous=NOTHING)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import ssl
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def authority(tmp_path: Path) -> Authority:
 
 
 def tls(*pairs: dict[str, str], **settings: Any) -> ServerTls:
-    return ServerTls.model_validate({"certificates": list(pairs), **settings})
+    return ServerTls.model_validate_json(json.dumps({"certificates": pairs, **settings}))
 
 
 def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str | None = "localhost") -> ssl.SSLObject:
@@ -115,7 +116,7 @@ def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(authority
 
 def test_authorities_that_are_none_are_refused(authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "empty.pem").touch()
-    with pytest.raises(TlsMaterialRefused, match="empty.pem"):
+    with pytest.raises(TlsMaterialRefused, match=r"empty\.pem"):
         load_server_side(
             tls(authority.issue("a.test"), client_certificate="optional", client_ca=str(tmp_path / "empty.pem"))
         )

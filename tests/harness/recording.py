@@ -122,10 +122,18 @@ def single_bytes(data: bytes) -> list[bytes]:
     return [data[at : at + 1] for at in range(len(data))]
 
 
+def _half_close(writer: asyncio.StreamWriter) -> None:
+    if not writer.is_closing():
+        writer.write_eof()
+
+
 async def converse(
-    port: int, pieces: Iterable[bytes], *, within_s: float = DEADLINE_S, half_close: bool = False
+    port: int, pieces: Iterable[bytes], *, within_s: float = DEADLINE_S, half_close_after_s: float | None = None
 ) -> tuple[bytes, bool]:
-    """Send the pieces as segments of their own; all that came back, and whether the other side closed in time."""
+    """Send the pieces as segments of their own; all that came back, and whether the other side closed in time.
+
+    A side that waits for more bytes than there are can be told that there are none: `half_close_after_s`.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     received = bytearray()
     closed = False
@@ -136,8 +144,8 @@ async def converse(
                     writer.write(piece)
                     await writer.drain()
                     await asyncio.sleep(0)  # a turn of the loop: the other side reads this piece alone
-                if half_close:
-                    writer.write_eof()
+            if half_close_after_s is not None:
+                asyncio.get_running_loop().call_later(half_close_after_s, _half_close, writer)
             try:
                 while data := await reader.read(65536):
                     received += data

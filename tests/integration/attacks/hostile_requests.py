@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: evil\r\n\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: evil\r\nConnection: close\r\n\r\n"
 
 
 @dataclass(frozen=True)

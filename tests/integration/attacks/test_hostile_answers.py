@@ -215,7 +215,15 @@ async def test_an_endpoint_that_never_stops_hinting_is_a_504() -> None:
         b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     ],
-    ids=["until close", "1.0", "close", "close in a list", "close, then keep-alive", "keep-alive, then close", "1.0 TE"],
+    ids=[
+        "until close",
+        "1.0",
+        "close",
+        "close in a list",
+        "close, then keep-alive",
+        "keep-alive, then close",
+        "1.0 TE",
+    ],
 )
 async def test_a_connection_that_ends_with_its_answer_is_not_used_again(answer: bytes) -> None:
     async with RecordingEndpoint(Liar(answer)) as endpoint, Bench() as bench:

@@ -18,17 +18,8 @@ from gateway.core.gate import Endpoint
 from gateway.core.problems import Answer, answer_to
 from gateway.core.regions import RankedRegion
 from gateway.core.routes import Facts
-from gateway.core.snapshot import RoutePlan, RoutingSnapshot, ServicePlan
+from gateway.core.snapshot import Forward, RoutePlan, RoutingSnapshot
 from gateway.errors import UpstreamError
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """Proxy it: to the first region, in this order, that has an endpoint."""
-
-    route: RoutePlan
-    service: ServicePlan
-    regions: tuple[RankedRegion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +34,13 @@ def decide(
     snapshot: RoutingSnapshot, facts: Facts, listener: str, country: Callable[[], str | None]
 ) -> Forward | Refusal:
     """Decide on one request's head alone. `country` is asked only where a route needs it."""
-    routing = snapshot.routing
-    route = routing.table.match(facts, listener)
+    route = snapshot.routing.table.match(facts, listener)
     if route is None:
         return Refusal(None, _no_route(snapshot, facts, listener))
-    ranked = snapshot.ranking(route, country() if route.strategy == "geo_proximity" else None)
+    forward = snapshot.forward(route, country() if route.strategy == "geo_proximity" else None)
     if route.local_refusal is not None:
-        return Refusal(route, _refuse_locally(snapshot, route, ranked, facts))
-    if not ranked:
+        return Refusal(route, _refuse_locally(snapshot, route, forward.regions, facts))
+    if not forward.regions:
         rule = next((excluded.rule for excluded in route.excluded if excluded.rule), None)
         return Refusal(
             route,
@@ -63,7 +53,7 @@ def decide(
                 retry_after_s=RETRY_AFTER_S,
             ),
         )
-    return Forward(route, routing.services[route.service], ranked if route.may_move else ranked[:1])
+    return forward
 
 
 def next_endpoint(

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from gateway.core import reasons
 from gateway.core.book import EndpointBook
-from gateway.core.decision import Forward, Refusal, decide, next_endpoint, no_endpoint
+from gateway.core.decision import Refusal, decide, next_endpoint, no_endpoint
 from gateway.core.gate import Endpoint, RegionPool
 from gateway.core.head import RequestHead, parse_request_head
 from gateway.core.problems import Answer
 from gateway.core.regions import RankedRegion
-from gateway.core.snapshot import RoutePlan, RoutingSnapshot
+from gateway.core.snapshot import Forward, RoutePlan, RoutingSnapshot
 
 _FIRST_OF_EQUALS: Final = 0
 """An explanation draws like the first request would, always the same."""

@@ -24,6 +24,7 @@ from typing import Final
 
 import httptools
 
+from gateway.core.paths import normalise_path
 from gateway.core.websocket import check_handshake
 from gateway.errors import RequestRefused
 
@@ -58,6 +59,7 @@ _SPECIAL_FIELD: Final = re.compile(rb"\r\n(" + _SPECIAL_NAMES.replace(b"-", b"[-
 """With `_` for `-` too: `Transfer_Encoding` is unknown to us, and Transfer-Encoding to who maps one to the other."""
 _AUTHORITY: Final = re.compile(rb"(?:[a-z0-9_](?:[a-z0-9_.-]*)|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _ABSOLUTE: Final = re.compile(rb"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
+_TARGET: Final = re.compile(rb"[!-~]+")
 _VERSION_SHAPE: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 _KEPT: Final = frozenset((b"host", b"via", b"content-length"))
@@ -79,24 +81,28 @@ class RequestHead:
     """One request's head, checked. Byte strings are as they came, but for `path`, which is normalised."""
 
     __slots__ = (
+        "block",
+        "block_fields",
         "body_length",
         "expects_continue",
         "forwarded_fields",
         "host",
+        "host_field",
         "is_websocket",
         "keep_alive",
         "lowered",
         "method",
         "path",
         "query",
-        "raw",
         "version",
         "via",
         "websocket_accept",
     )
 
-    raw: bytes
+    block: bytes
+    """Everything after the request line, from the CRLF that ends it."""
     lowered: bytes
+    """The block in lower case."""
     method: str
     path: bytes
     """Normalised; `b"*"` for `OPTIONS *`."""
@@ -106,6 +112,8 @@ class RequestHead:
     """10 or 11."""
     host: str
     """Lower case, without port and trailing dot; empty only on HTTP/1.0 without Host."""
+    host_field: str
+    """The same by the Host field alone, whatever the target says."""
     body_length: int
     """Bytes of body to come; 0 for none, `CHUNKED` when the framing says."""
     keep_alive: bool
@@ -117,6 +125,8 @@ class RequestHead:
     """Existing `Via` values, comma-separated, lower case; empty when there are none."""
     forwarded_fields: bytes
     """The field lines to forward, each ended by CRLF: hop-by-hop ones and those that we write ourselves are gone."""
+    block_fields: bytes
+    """The same before an absolute target replaced Host."""
 
     def values(self, name: bytes) -> list[bytes]:
         """Every value of a field, in order, stripped. `name` in lower case."""
@@ -125,14 +135,19 @@ class RequestHead:
         at = self.lowered.find(needle)
         while at >= 0:
             start = at + len(needle)
-            end = self.raw.index(b"\r\n", start)
-            found.append(self.raw[start:end].strip(b" \t"))
+            end = self.block.index(b"\r\n", start)
+            found.append(self.block[start:end].strip(b" \t"))
             at = self.lowered.find(needle, end)
         return found
 
 
-def parse_request_head(raw: bytes, *, scheme: bytes = b"http", max_request_line: int = 8192) -> RequestHead:
+def parse_request_head(
+    raw: bytes, *, scheme: bytes = b"http", max_request_line: int = 8192, previous: RequestHead | None = None
+) -> RequestHead:
     """Check one head, from its first byte to the empty line that ends it.
+
+    `previous` is the head before it on the same connection: clients that keep a connection often send the same fields
+    again to the byte, and what was found out about them then still holds.
 
     Raises `RequestRefused` with the status to answer; the connection must then be closed.
     """
@@ -143,29 +158,18 @@ def parse_request_head(raw: bytes, *, scheme: bytes = b"http", max_request_line:
             status=414,
             reason="request_line_too_long",
         )
-    parts = raw[:line_end].split(b" ")
-    if len(parts) != 3:
-        raise RequestRefused("a request line that is not 'method target version'")
-    method_name, target, version_name = parts
-    version = _VERSIONS.get(version_name)
-    if version is None:
-        if _VERSION_SHAPE.fullmatch(version_name):
-            raise RequestRefused(
-                "an HTTP version other than 1.0 and 1.1", status=505, reason="http_version_not_supported"
-            )
-        raise RequestRefused("a request line that does not end in an HTTP version")
-    method = _METHOD_NAMES.get(method_name)
-    if method is None:
-        if method_name in (b"CONNECT", b"TRACE"):
-            raise RequestRefused(
-                f"method {method_name.decode()}, which is never proxied", status=405, reason="method_forbidden"
-            )
-        raise RequestRefused("an unknown method", status=501, reason="method_unknown")
+    method, target, version = _read_request_line(raw[:line_end])
     head = RequestHead()
-    head.raw = raw
     head.method = method
     head.version = version
-    _read_fields(head, line_end)  # before llhttp, whose refusals say less
+    block = head.block = raw[line_end:]
+    if previous is not None and previous.block == block and previous.version == version and not previous.is_websocket:
+        _take_fields(head, previous)
+        if not _TARGET.fullmatch(target):
+            raise RequestRefused("a target with something else than visible characters")
+        _read_target(head, target, scheme)
+        return head
+    _read_fields(head)  # before llhttp, whose refusals say less
     try:
         httptools.HttpRequestParser(_NO_CALLBACKS).feed_data(raw)
     except httptools.HttpParserUpgrade:
@@ -184,13 +188,51 @@ def parse_request_head(raw: bytes, *, scheme: bytes = b"http", max_request_line:
     return head
 
 
-def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR0912, PLR0915 - see its docstring
+def _read_request_line(line: bytes) -> tuple[str, bytes, int]:
+    """Method, target and version."""
+    parts = line.split(b" ")
+    if len(parts) != 3:
+        raise RequestRefused("a request line that is not 'method target version'")
+    method_name, target, version_name = parts
+    version = _VERSIONS.get(version_name)
+    if version is None:
+        if _VERSION_SHAPE.fullmatch(version_name):
+            raise RequestRefused(
+                "an HTTP version other than 1.0 and 1.1", status=505, reason="http_version_not_supported"
+            )
+        raise RequestRefused("a request line that does not end in an HTTP version")
+    method = _METHOD_NAMES.get(method_name)
+    if method is None:
+        if method_name in (b"CONNECT", b"TRACE"):
+            raise RequestRefused(
+                f"method {method_name.decode()}, which is never proxied", status=405, reason="method_forbidden"
+            )
+        raise RequestRefused("an unknown method", status=501, reason="method_unknown")
+    return method, target, version
+
+
+def _take_fields(head: RequestHead, previous: RequestHead) -> None:
+    """What follows from the block alone."""
+    head.lowered = previous.lowered
+    head.host = previous.host_field
+    head.host_field = previous.host_field
+    head.body_length = previous.body_length
+    head.keep_alive = previous.keep_alive
+    head.expects_continue = previous.expects_continue
+    head.via = previous.via
+    head.forwarded_fields = previous.block_fields
+    head.block_fields = previous.block_fields
+    head.is_websocket = False
+    head.websocket_accept = None
+
+
+def _read_fields(head: RequestHead) -> None:  # noqa: C901, PLR0912, PLR0915 - see its docstring
     """Act on the fields that a proxy must act on, and cut out those that it must not forward.
 
     One long function, because it runs for every request: a call per field costs more than the work in it.
     """
-    raw = head.raw
-    lowered = head.lowered = raw.lower()
+    block = head.block
+    lowered = head.lowered = block.lower()
     host: str | None = None
     length: int | None = None
     chunked = False
@@ -199,8 +241,8 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
     via = b""
     expects_continue = False
     kept: list[bytes] = []
-    kept_from = line_end + 2
-    for field in _SPECIAL_FIELD.finditer(lowered, line_end):
+    kept_from = 2
+    for field in _SPECIAL_FIELD.finditer(lowered):
         name = field[1]
         value = field[2].rstrip(b" \t")
         if name == b"host":
@@ -234,7 +276,7 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
                 raise RequestRefused("a field name that differs from a reserved one only by '_' for '-'")
             start = field.start() + 2
             if start > kept_from:
-                kept.append(raw[kept_from:start])
+                kept.append(block[kept_from:start])
             kept_from = field.end() + 2
     if chunked and (length is not None or head.version == 10):
         raise RequestRefused("Transfer-Encoding with Content-Length or on HTTP/1.0, whose end is ambiguous")
@@ -242,8 +284,8 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
         if head.version == 11:
             raise RequestRefused("no Host field, exactly one is expected")
         host = ""
-    kept.append(raw[kept_from:-2])
-    head.host = host
+    kept.append(block[kept_from:-2])
+    head.host = head.host_field = host
     head.body_length = CHUNKED if chunked else length or 0
     head.via = via
     head.expects_continue = expects_continue and head.body_length != 0
@@ -255,6 +297,7 @@ def _read_fields(head: RequestHead, line_end: int) -> None:  # noqa: C901, PLR09
         head.keep_alive = False
     elif connection and (connection != b"keep-alive" or head.version == 10):
         _read_connection(head, connection, upgrade)
+    head.block_fields = head.forwarded_fields
 
 
 def _read_connection(head: RequestHead, connection: bytes, upgrade: bytes) -> None:
@@ -325,40 +368,3 @@ def _take_authority(head: RequestHead, absolute: re.Match[bytes], scheme: bytes)
     head.forwarded_fields = b"Host: " + authority + b"\r\n" + without_field(head.forwarded_fields, b"host")
     rest = absolute[3]
     return rest if rest[:1] == b"/" else b"/" + rest
-
-
-_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})?")
-_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_UNSAFE: Final = frozenset((*range(0x20), 0x7F, ord("/"), ord("\\")))
-
-
-def normalise_path(path: bytes) -> bytes:
-    """RFC 3986 section 6.2.2: unreserved escapes decoded, others in capitals, empty and dot segments removed.
-
-    Raises `RequestRefused` for what an upstream may read as another path than ours.
-    """
-    if b"\\" in path:
-        raise RequestRefused("a path with a backslash")
-    segments: list[bytes] = []
-    parts = _ESCAPE.sub(_decoded, path).split(b"/")[1:]
-    for part in parts:
-        if part == b"..":
-            if not segments:
-                raise RequestRefused("a path that climbs above its root")
-            segments.pop()
-        elif part not in (b"", b"."):
-            segments.append(part)
-    normal = b"/" + b"/".join(segments)
-    if segments and parts[-1] in (b"", b".", b".."):
-        normal += b"/"
-    return normal
-
-
-def _decoded(escape: re.Match[bytes]) -> bytes:
-    digits = escape[1]
-    if digits is None:
-        raise RequestRefused("a path with '%' that two hexadecimal digits do not follow")
-    code = int(digits, 16)
-    if code in _UNSAFE:
-        raise RequestRefused(f"a path with %{digits.decode()}, which upstreams read differently")
-    return bytes((code,)) if code in _UNRESERVED else escape[0].upper()

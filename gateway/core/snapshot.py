@@ -89,8 +89,17 @@ class CompiledRouting:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """Proxy it: to the first region, in this order, that has an endpoint."""
+
+    route: RoutePlan
+    service: ServicePlan
+    regions: tuple[RankedRegion, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingSnapshot:
-    """What one request routes by. Only `_by_country` is ever written: a cache of what follows from the rest."""
+    """What one request routes by. Only `_forwards` is ever written: a cache of what follows from the rest."""
 
     version: int
     routing: CompiledRouting
@@ -100,17 +109,23 @@ class RoutingSnapshot:
     latency_order: tuple[str, ...]
     rankings: Mapping[str, tuple[RankedRegion, ...]]
     """By route; geographic ones for a client of unknown place."""
-    _by_country: dict[tuple[str, str], tuple[RankedRegion, ...]] = field(default_factory=dict)
+    _forwards: dict[tuple[str, str | None], Forward] = field(default_factory=dict)
 
     def ranking(self, route: RoutePlan, country: str | None) -> tuple[RankedRegion, ...]:
         """The regions that may serve `route`, best first, for a client in `country`."""
         if country is None or route.strategy != "geo_proximity":
             return self.rankings[route.id]
+        return _rank(route, self.routing, self.latency_order, self.region_rtts, country)
+
+    def forward(self, route: RoutePlan, country: str | None) -> Forward:
+        """What to do with a request of `route` from `country`; the same value for every such request."""
         key = (route.id, country)
-        ranked = self._by_country.get(key)
-        if ranked is None:
-            ranked = self._by_country[key] = _rank(route, self.routing, self.latency_order, self.region_rtts, country)
-        return ranked
+        forward = self._forwards.get(key)
+        if forward is None:
+            ranked = self.ranking(route, country)
+            regions = ranked if route.may_move else ranked[:1]
+            forward = self._forwards[key] = Forward(route, self.routing.services[route.service], regions)
+        return forward
 
 
 def compile_routing(

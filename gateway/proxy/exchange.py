@@ -16,14 +16,14 @@ import asyncio
 
 from gateway.core import forwarding, reasons
 from gateway.core.chunked import LAST_CHUNK, chunk
-from gateway.core.decision import Forward, failed_everywhere, next_endpoint, no_endpoint
+from gateway.core.decision import failed_everywhere, next_endpoint, no_endpoint
 from gateway.core.explain import passed_over
 from gateway.core.gate import Endpoint
 from gateway.core.head import CHUNKED, RequestHead
 from gateway.core.problems import Answer
 from gateway.core.replay import NO_BODY, Replay
 from gateway.core.response import ResponseHead
-from gateway.core.snapshot import RoutingSnapshot
+from gateway.core.snapshot import Forward, RoutingSnapshot
 from gateway.errors import ConnectFailed, UpstreamError
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.outcome import Outcome, PassedOver

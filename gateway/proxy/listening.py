@@ -80,13 +80,13 @@ class ListenerSettings:
         if len(data) > self.max_header_bytes + self.max_request_line:
             raise self._headers_too_large()
 
-    def check(self, raw: bytes) -> RequestHead:
-        """A whole head, read. Raises `RequestRefused`."""
+    def check(self, raw: bytes, previous: RequestHead | None = None) -> RequestHead:
+        """A whole head, read; `previous` is the one before it on the connection. Raises `RequestRefused`."""
         if len(raw) > self.max_header_bytes and len(raw) - raw.find(b"\r\n") > self.max_header_bytes + 4:
             raise self._headers_too_large()
         if raw.count(b"\r\n") - 2 > self.max_headers:
             raise RequestRefused(f"more than {self.max_headers} header fields", status=431, reason="too_many_headers")
-        head = parse_request_head(raw, scheme=self.scheme, max_request_line=self.max_request_line)
+        head = parse_request_head(raw, scheme=self.scheme, max_request_line=self.max_request_line, previous=previous)
         if head.via:
             self._refuse_loop(head.via)
         if self.max_body is not None and head.body_length > self.max_body:

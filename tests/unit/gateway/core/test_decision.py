@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.book import EndpointBook
-from gateway.core.decision import Forward, Refusal, decide, next_endpoint, no_endpoint
+from gateway.core.decision import Refusal, decide, next_endpoint, no_endpoint
 from gateway.core.gate import Endpoint
 from gateway.core.head import RequestHead
 from gateway.core.problems import Answer
-from gateway.core.snapshot import RoutingSnapshot
+from gateway.core.snapshot import Forward, RoutingSnapshot
 from tests.harness.routing import REGIONS, head, routed, snapshot
 
 

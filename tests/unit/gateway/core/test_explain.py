@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.book import EndpointBook
-from gateway.core.decision import Forward, decide, next_endpoint
+from gateway.core.decision import decide, next_endpoint
 from gateway.core.explain import explain, passed_over
-from gateway.core.snapshot import RoutingSnapshot
+from gateway.core.snapshot import Forward, RoutingSnapshot
 from gateway.errors import RequestRefused
 from tests.harness.routing import head, routed, snapshot
 

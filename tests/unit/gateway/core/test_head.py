@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.head import CHUNKED, RequestHead, normalise_path, parse_request_head
+from gateway.core.head import CHUNKED, RequestHead, parse_request_head
 from gateway.errors import RequestRefused
 
 
@@ -251,37 +251,6 @@ def test_what_is_clear_but_not_for_us_has_its_own_status(raw: bytes, status: int
     assert refusal(raw).status == status
 
 
-@pytest.mark.parametrize(
-    ("path", "normal"),
-    [
-        (b"/a/./b", b"/a/b"),
-        (b"/a/../b", b"/b"),
-        (b"//a//b", b"/a/b"),
-        (b"/%61%2D%7e", b"/a-~"),
-        (b"/%c3%a9", b"/%C3%A9"),
-        (b"/a/..", b"/"),
-        (b"/a/b/.", b"/a/b/"),
-        (b"/%2e/a", b"/a"),
-        (b"/a/", b"/a/"),
-        (b"/.well-known/x", b"/.well-known/x"),
-    ],
-)
-def test_paths_are_normalised(path: bytes, normal: bytes) -> None:
-    assert normalise_path(path) == normal
-
-
-@given(st.lists(st.sampled_from([b"a", b"%61", b".", b"..", b"", b"%2e", b"%2E%2e", b"%41%3a", b"b;x"]), max_size=8))
-def test_normalising_twice_changes_nothing(segments: list[bytes]) -> None:
-    path = b"/" + b"/".join(segments)
-    try:
-        once = normalise_path(path)
-    except RequestRefused:
-        return
-    assert normalise_path(once) == once
-    assert b"//" not in once
-    assert b"/../" not in once + b"/"
-
-
 @given(st.binary(max_size=200))
 def test_no_bytes_do_anything_but_parse_or_be_refused(data: bytes) -> None:
     raw = b"GET / HTTP/1.1\r\nHost: a\r\n" + data.replace(b"\r\n\r\n", b"") + b"\r\n\r\n"
@@ -290,3 +259,43 @@ def test_no_bytes_do_anything_but_parse_or_be_refused(data: bytes) -> None:
     except RequestRefused:
         return
     assert head.forwarded_fields.endswith(b"\r\n")
+
+
+AGAIN = [
+    ("GET /a?b HTTP/1.1", "Accept: */*", "Via: 1.1 x", "Connection: X-Hop", "X-Hop: 1"),
+    ("GET /a HTTP/1.1", "Connection: close"),
+    ("POST /a HTTP/1.1", "Content-Length: 5"),
+    ("POST /a HTTP/1.1", "Transfer-Encoding: chunked"),
+    ("GET http://other.example:81/x HTTP/1.1",),
+]
+
+
+@pytest.mark.parametrize("lines", AGAIN)
+@pytest.mark.parametrize("first", ["GET / HTTP/1.1", "GET http://third.example/ HTTP/1.1", "DELETE /%61 HTTP/1.1"])
+def test_the_same_fields_again_are_read_as_if_they_had_come_alone(lines: tuple[str, ...], first: str) -> None:
+    raw = head_of(*lines)
+    previous = parse(first, *lines[1:])
+    alone, after = parse_request_head(raw), parse_request_head(raw, previous=previous)
+    for name in RequestHead.__slots__:
+        assert getattr(after, name) == getattr(alone, name), name
+
+
+@pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_refusal_does_not_depend_on_what_came_before(raw: bytes) -> None:
+    previous = parse("GET / HTTP/1.1")
+    with pytest.raises(RequestRefused):
+        parse_request_head(raw, previous=previous)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=0, max_codepoint=255), max_size=30))
+def test_a_target_is_accepted_after_the_same_fields_exactly_when_it_is_accepted_alone(target: str) -> None:
+    raw = b"GET /" + target.encode("latin-1") + b" HTTP/1.1\r\nHost: a.example\r\n\r\n"
+    previous = parse("GET / HTTP/1.1")
+
+    def outcome(before: RequestHead | None) -> bytes | None:
+        try:
+            return parse_request_head(raw, previous=before).path
+        except RequestRefused:
+            return None
+
+    assert outcome(previous) == outcome(None)

@@ -5,6 +5,7 @@
     reachability    routes are reached and reach something  config/reachability.py
     relations       numbers fit each other                  config/relations.py
     named           files, secrets and functions exist      config/named.py
+    certificates    are pairs, and in PEM form              config/certificates.py
 
 Each yields findings by path; here they get their places in the file.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from config import addresses, named, reachability, references, relations
+from config import addresses, certificates, named, reachability, references, relations
 from config.document import Document
 from config.models import Config
 from config.problems import Finding, KeyPath, Problem, problem
@@ -37,3 +38,4 @@ def _findings(config: Config, *, folder: Path, environ: Mapping[str, str]) -> It
     yield from reachability.check(config)
     yield from relations.check(config)
     yield from named.check(config, folder=folder, environ=environ)
+    yield from certificates.check(config)

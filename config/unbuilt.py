@@ -35,8 +35,6 @@ class Unbuilt:
 
 UNBUILT = (
     Unbuilt("secrets"),
-    Unbuilt("listeners[].tls"),
-    Unbuilt("listeners[].timeouts.tls_handshake"),
     Unbuilt("admin.tls"),
     Unbuilt("peer"),
     Unbuilt("stores.state", ({"kind": "embedded"},), "{kind: embedded}; change or remove state"),
@@ -55,7 +53,6 @@ UNBUILT = (
     Unbuilt("services[].endpoints[].dns_srv", (), "address: host:port in place of dns_srv"),
     Unbuilt("services[].endpoints[].health_check.protocol", ("http", "tcp")),
     Unbuilt("services[].endpoints[].health_check.grpc_service"),
-    Unbuilt("services[].upstream_tls"),
     Unbuilt("services[].load_balancing.algorithm", ("least_request", "round_robin")),
     Unbuilt("services[].load_balancing.hash_on"),
     Unbuilt("services[].load_balancing.slow_start", ("0s",)),

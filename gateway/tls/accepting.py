@@ -23,6 +23,7 @@ from gateway.core.problems import Answer, problem_response
 from gateway.core.proxy_protocol import MAX_V2_BYTES, ProxyHeaderRefused, parse_proxy_header
 from gateway.proxy.client import ClientConnection
 from gateway.proxy.outcome import Outcome
+from gateway.tls.server import reason_of
 
 if TYPE_CHECKING:
     from gateway.proxy.listening import ListenerSettings
@@ -158,11 +159,11 @@ class _Handshake:
             await asyncio.sleep(PEEK_S)
 
     def _refused(self, error: ssl.SSLError, spare: socket.socket | None) -> None:
-        reason = (error.reason or str(error)).replace("_", " ").lower()
+        reason = (reason_of(error) or str(error)).replace("_", " ").lower()
         if isinstance(error, ssl.SSLCertVerificationError):
             reason = f"client certificate refused: {error.verify_message}"
         last_words: bytes = getattr(error, "alert", b"")
-        if error.reason == "HTTP_REQUEST":
+        if reason_of(error) == "HTTP_REQUEST":
             request_id = self._runtime.next_request_id()
             last_words = problem_response(PLAIN_HTTP, node_id=self._runtime.node_id, request_id=request_id, close=True)
         if spare is not None and last_words:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from config.certificates import CertificateUnusable, load_authorities, load_pair, set_ciphers
 from config.models import ServerTls
 from gateway.core.certificate import dns_names
 from gateway.core.server_names import ServerNames
@@ -66,6 +67,12 @@ class _ServerContext(ssl.SSLContext):
         return wrapped
 
 
+def reason_of(error: ssl.SSLError) -> str:
+    """OpenSSL's name for what went wrong; empty for errors that are not its own."""
+    reason: str | None = getattr(error, "reason", None)
+    return reason or ""
+
+
 def files_of(tls: ServerTls) -> tuple[str, ...]:
     """Every file that it is made from."""
     pairs = [str(file) for pair in tls.certificates for file in (pair.certificate, pair.private_key)]
@@ -98,33 +105,30 @@ def _context(tls: ServerTls, pairs: Sequence[tuple[str, str]]) -> ssl.SSLContext
     context.minimum_version = _VERSIONS[tls.min_version]
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(list(ALPN))
-    if tls.ciphers != "default":
-        try:
-            context.set_ciphers(tls.ciphers)
-        except ssl.SSLError as error:
-            raise TlsMaterialRefused(f"ciphers {tls.ciphers!r}, of which OpenSSL knows none") from error
+    _usable(f"ciphers {tls.ciphers}", lambda: set_ciphers(context, tls.ciphers))
     for certificate, private_key in reversed(pairs):  # the last one loaded of a kind serves
-        load_pair(context, certificate, private_key)
+        add_pair(context, certificate, private_key)
     if tls.client_ca is not None and tls.client_certificate != "none":
-        load_authorities(context, str(tls.client_ca))
+        add_authorities(context, str(tls.client_ca))
         context.verify_mode = _CLIENT_CERTIFICATES[tls.client_certificate]
     return context
 
 
-def load_pair(context: ssl.SSLContext, certificate: str, private_key: str) -> None:
+def add_pair(context: ssl.SSLContext, certificate: str, private_key: str) -> None:
     """Raises `TlsMaterialRefused` where they are not a certificate and its key."""
-    try:
-        context.load_cert_chain(certificate, private_key, password=_no_password)
-    except (OSError, ValueError) as error:
-        raise TlsMaterialRefused(f"{certificate} with {private_key}: {_words(error)}") from error
+    _usable(f"{certificate} with {private_key}", lambda: load_pair(context, certificate, private_key))
 
 
-def load_authorities(context: ssl.SSLContext, file: str) -> None:
+def add_authorities(context: ssl.SSLContext, file: str) -> None:
     """Raises `TlsMaterialRefused` where the file holds no certificate."""
+    _usable(file, lambda: load_authorities(context, file))
+
+
+def _usable(what: str, load: Callable[[], None]) -> None:
     try:
-        context.load_verify_locations(file)
-    except (OSError, ValueError) as error:
-        raise TlsMaterialRefused(f"{file}: {_words(error)}") from error
+        load()
+    except CertificateUnusable as error:
+        raise TlsMaterialRefused(f"{what}: {error}") from error
 
 
 def digest_of(settings: str, files: Sequence[str]) -> str:
@@ -134,7 +138,7 @@ def digest_of(settings: str, files: Sequence[str]) -> str:
         try:
             content = Path(file).read_bytes()
         except OSError as error:
-            raise TlsMaterialRefused(f"{file}: {_words(error)}") from error
+            raise TlsMaterialRefused(f"{file}: {(error.strerror or str(error)).lower()}") from error
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
@@ -145,17 +149,6 @@ def _names(file: str) -> tuple[str, ...]:
         start, end = text.index(ssl.PEM_HEADER), text.index(ssl.PEM_FOOTER) + len(ssl.PEM_FOOTER)
         return dns_names(ssl.PEM_cert_to_DER_cert(text[start:end]))
     except OSError as error:
-        raise TlsMaterialRefused(f"{file}: {_words(error)}") from error
+        raise TlsMaterialRefused(f"{file}: {(error.strerror or str(error)).lower()}") from error
     except ValueError as error:
         raise TlsMaterialRefused(f"{file}: no certificate in PEM form") from error
-
-
-def _no_password() -> str:
-    """Without it OpenSSL would ask at the terminal."""
-    raise ValueError("a private key with a passphrase, expected one without")
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "not in PEM form").replace("_", " ").lower()
-    return (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)

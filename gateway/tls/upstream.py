@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from config.models import UpstreamTls
 from gateway.errors import ConnectionLost, TlsFailed
-from gateway.tls.server import ALPN, digest_of, load_authorities, load_pair
+from gateway.tls.server import ALPN, add_authorities, add_pair, digest_of, reason_of
 
 SHUTDOWN_S: Final = 2.0
 """How long an endpoint may take to answer our close_notify."""
@@ -48,11 +48,11 @@ def load_upstream_side(tls: UpstreamTls) -> UpstreamSide:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif tls.ca is not None:
-        load_authorities(context, str(tls.ca))
+        add_authorities(context, str(tls.ca))
     else:
         context.load_default_certs()
     if tls.client_certificate is not None and tls.client_key is not None:
-        load_pair(context, str(tls.client_certificate), str(tls.client_key))
+        add_pair(context, str(tls.client_certificate), str(tls.client_key))
     return UpstreamSide(context, str(tls.server_name) if tls.server_name is not None else None, digest)
 
 
@@ -76,7 +76,7 @@ def handshake_failed(error: OSError) -> TlsFailed:
     if isinstance(error, ssl.SSLError):
         if alert := alert_in(error):
             return TlsFailed(f"the TLS handshake was refused: {alert}", proxy_status="tls_alert_received")
-        reason = (error.reason or str(error)).replace("_", " ").lower()
+        reason = (reason_of(error) or str(error)).replace("_", " ").lower()
         return TlsFailed(f"no TLS handshake: {reason}", proxy_status="tls_protocol_error")
     return TlsFailed(f"connection lost in the TLS handshake: {error}", proxy_status="tls_protocol_error")
 
@@ -90,5 +90,5 @@ def connection_lost(error: Exception | None) -> ConnectionLost:
 
 def alert_in(error: ssl.SSLError) -> str:
     """The peer's alert, in words; empty where it sent none. OpenSSL tells it by the name of its error alone."""
-    _, is_alert, name = (error.reason or "").partition("_ALERT_")
+    _, is_alert, name = reason_of(error).partition("_ALERT_")
     return name.replace("_", " ").lower() if is_alert else ""

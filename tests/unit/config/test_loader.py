@@ -258,8 +258,6 @@ def test_without_its_surroundings_the_contract_says_what_is_missing(tmp_path: Pa
 
 UNBUILT_IN_THE_EXAMPLE = [
     "secrets",
-    "listeners[0].tls",
-    "listeners[0].timeouts.tls_handshake",
     "peer",
     "discovery.min_ttl",
     "discovery.max_ttl",

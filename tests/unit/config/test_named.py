@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
 from config.loader import load_text
 from config.problems import ConfigurationError
@@ -110,7 +111,7 @@ def test_a_mistake_is_told_with_its_place(text: str, said: list[str], environ: d
 
 
 def test_what_is_there_is_not_complained_of(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("x")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "__init__.py").write_text("raise RuntimeError('a check must not run what it checks')")
     (tmp_path / "mine" / "merging.py").write_text("def merge(siblings): ...")

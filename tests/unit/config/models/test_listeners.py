@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
 from config.models import Bind
 from tests.unit.config.written import accepted, complaints, file
@@ -209,7 +210,7 @@ def test_limits_and_timeouts_have_the_values_of_the_contract() -> None:
 
 
 def test_client_certificates_need_somebody_to_trust(tmp_path: Path) -> None:
-    (tmp_path / "pair.pem").write_text("x")
+    trustme.CA().issue_cert("a.test").private_key_and_cert_chain_pem.write_to_path(tmp_path / "pair.pem")
     pair = f"{{certificate: {tmp_path}/pair.pem, private_key: {tmp_path}/pair.pem}}"
     text = file(
         rest=f"listeners:\n  - name: public\n    bind: 127.0.0.1:80\n"

@@ -39,6 +39,15 @@ class Results:
     def add(self, metric: str, contestant: str, round_: int, value: float) -> None:
         self.samples.append(Sample(metric, contestant, round_, value))
 
+    def refuse(self, section: str, contestant: str, why: str) -> None:
+        """It is not in the table, and this is the reason: what it showed before it failed is in doubt too."""
+        self.absent[section, contestant] = why
+        self.samples = [
+            sample
+            for sample in self.samples
+            if sample.contestant != contestant or sample.metric.partition(".")[0] != section
+        ]
+
     def values(self, metric: str, contestant: str) -> Mapping[int, float]:
         """By round."""
         return {

@@ -145,7 +145,7 @@ def _latencies(lab: Lab, instances: Sequence[Instance]) -> None:
         if pace is None:
             continue
         if pace["failures"]:
-            lab.results.absent["latency", instance.name] = f"failed: {pace['failures']} requests were not answered"
+            lab.results.refuse("latency", instance.name, f"failed: {pace['failures']} requests were not answered")
             continue
         lab.results.add("latency.rate", instance.name, number, rate)
         for name in ("p50", "p99", "p999", "client_late_p99"):
@@ -233,7 +233,7 @@ def _attempt(lab: Lab, section: str, instance: Instance, act: Callable[[], T]) -
     try:
         return act()
     except FAILURES as error:
-        lab.results.absent[section, instance.name] = f"failed: {error}"
+        lab.results.refuse(section, instance.name, f"failed: {error}")
         return None
 
 

@@ -32,3 +32,12 @@ def test_two_metrics_of_one_contestant_are_compared_like_two_contestants() -> No
 
 def test_contestants_come_in_the_order_of_their_first_turn() -> None:
     assert of(b=[1.0, 2.0], a=[1.0]).contestants("m") == ["b", "a"]
+
+
+def test_what_failed_once_leaves_the_table_with_all_of_its_section_and_nothing_else() -> None:
+    results = Results()
+    for key, name in (("s.one", "a"), ("s.two", "a"), ("t.one", "a"), ("s.one", "b")):
+        results.add(key, name, 0, 1.0)
+    results.refuse("s", "a", "failed: no log")
+    assert [(sample.metric, sample.contestant) for sample in results.samples] == [("t.one", "a"), ("s.one", "b")]
+    assert results.absent == {("s", "a"): "failed: no log"}

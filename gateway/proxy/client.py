@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
+import struct
 from typing import Final, cast
 
 from gateway.core import reasons
@@ -43,6 +45,8 @@ MAX_PENDING: Final = 64 * 1024
 """Bytes a client may send ahead of its turn before it is not read from."""
 MAX_REMEMBERED: Final = 2048
 """Bytes of a head that is remembered for the next one: ten thousand idle connections hold no more than 60 MiB by it."""
+RESET: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER that turns a close into RST."""
 LINGER_S: Final = 2.0
 """How long a refused sender may go on before the connection is cut: closing at once would reset our answer away."""
 LINGER_BYTES: Final = 1024 * 1024
@@ -326,10 +330,14 @@ class ClientConnection(asyncio.Protocol):
                 self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
 
     def abort(self) -> None:
-        """Cut the connection: what was sent so far must not look complete."""
+        """Cut the connection, by a reset: where nothing else tells an answer's end, a plain close would look like it."""
         self._closing = True
-        if self._transport is not None:
-            self._transport.abort()
+        transport = self._transport
+        if transport is not None:
+            sock = transport.get_extra_info("socket")
+            if sock is not None and not transport.is_closing():
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            transport.abort()
 
     def on_exchange_over(self, answer: Answer | None) -> None:
         """The exchange has ended: write `answer` if it is one of ours, and go on or close."""

@@ -14,6 +14,8 @@ from typing import Any
 import aiohttp
 import pytest
 import trustme
+import websockets
+from websockets.asyncio.server import ServerConnection, serve
 
 from tests.harness.certificates import Authority
 from tests.harness.dataplane import Bench, Connection, until
@@ -325,14 +327,10 @@ async def test_a_client_that_ends_its_side_has_left(authority: Authority) -> Non
         endpoint = await bench.endpoint(never)
         await bench.publish()
 
-        def ask_and_end() -> None:
-            sock = socket.create_connection(("127.0.0.1", bench.port))
-            with authority.client().wrap_socket(sock, server_hostname="localhost") as tls:
-                tls.sendall(GET)
-                with contextlib.suppress(OSError):
-                    tls.unwrap().close()
-
-        await asyncio.to_thread(ask_and_end)
+        client = await bench.connect(tls=authority.client())
+        await client.send(GET)
+        await until(lambda: bool(endpoint.received), "the request is in flight")
+        client.close()
         async with asyncio.timeout(10):
             await left.wait()
         assert endpoint.connections == 1
@@ -400,6 +398,25 @@ async def test_a_session_is_resumed_with_the_identity_that_it_was_made_with(
 
 
 # -- other people's clients
+
+
+async def test_a_websocket_is_tunnelled_over_tls_on_both_sides(authority: Authority) -> None:
+    async def echo(socket: ServerConnection) -> None:
+        async for message in socket:
+            await socket.send(message)
+
+    pair = authority.issue("localhost")
+    service = {"upstream_tls": {"ca": str(authority.file)}}
+    async with (
+        serve(echo, "127.0.0.1", 0, ssl=authority.server(pair)) as server,
+        Bench(listener=listener(pair), service=service) as bench,
+    ):
+        bench.add_address(f"localhost:{server.sockets[0].getsockname()[1]}")
+        await bench.publish()
+        async with websockets.connect(f"wss://localhost:{bench.port}/a", ssl=authority.client(), proxy=None) as client:
+            for message in ("hello", b"x" * 300_000):
+                await client.send(message)
+                assert await client.recv() == message
 
 
 async def test_aiohttp_is_served(authority: Authority) -> None:

@@ -7,7 +7,6 @@ import logging
 import shutil
 import ssl
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,22 +190,3 @@ async def test_a_renewed_client_certificate_is_shown_on_new_upstream_connections
                 assert (await bench.ask(GET)).status == 200
                 await asyncio.sleep(0.02)
         assert set(shown_by_us) == {"old", "new"}
-
-
-async def test_a_listener_turns_to_tls_and_back_on_the_same_socket(authority: Authority) -> None:
-    tls = authority.client()
-    async with Bench() as bench:
-        await bench.endpoint()
-        await bench.publish()
-
-        async def answers(context: ssl.SSLContext | None) -> bool:
-            try:
-                return (await bench.ask(GET, tls=context)).status == 200
-            except (OSError, asyncio.IncompleteReadError):
-                return False
-
-        assert await answers(None)
-        for settings, context in ((listener(authority.issue("localhost")), tls), ({}, None)):
-            bench.settings["listener"] = settings
-            await bench.publish()
-            await until_true(partial(answers, context))

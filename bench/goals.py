@@ -17,6 +17,8 @@ FLAT_KEYS = (
 )
 IDLE_CONNECTIONS = 10_000
 IDLE_MIB = 150
+SET_UP_BY = {"handshake": "tls", "resumed": "tls", "latency": "request", "stream": "request", "connections": "request"}
+"""Measured on proxies that another section has started, and whose absence it explains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +91,6 @@ def _flat(results: Results, name: str, keys: Sequence[str]) -> Judged:
 
 
 def _missing(results: Results, sentence: str, metric: str) -> Judged:
-    why = results.absent.get((metric.partition(".")[0], US), "")
+    section = metric.partition(".")[0]
+    why = results.absent.get((section, US)) or results.absent.get((SET_UP_BY.get(section, section), US), "")
     return Judged(sentence, why or "-", "not built" if why.startswith("not built") else "not measured")

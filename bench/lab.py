@@ -144,7 +144,7 @@ class Lab:
         self.commands[what] = " ".join(arguments)
         seen = backend.seen(self._backend)
         before = instance.usage()
-        ran = wrk.run(arguments, core=self.load_core)
+        ran = wrk.run(arguments, core=self.load_core, directory=self.directory)
         after = instance.usage()
         seen_after = backend.seen(self._backend)
         if (passed := seen_after.requests - seen.requests) < ran.requests:
@@ -153,13 +153,14 @@ class Lab:
         if must_keep and opened > connections + ran.requests / 20:
             raise NotMeasured(f"{instance.name}: {opened} connections for {ran.requests} requests: they were not kept")
         if before.counted is not None:
-            self._wait_for_count(instance, before.counted + ran.requests)
+            self.wait_for_count(instance, before.counted + ran.requests)
         cpu_us, beside_us = (
             (1e6 * used / ran.requests) for used in (after.cpu_s - before.cpu_s, after.beside_s - before.beside_s)
         )
         return Cost(cpu_us, beside_us, ran.requests / ran.seconds, 1000 * opened / ran.requests)
 
-    def _wait_for_count(self, instance: Instance, expected: int) -> None:
+    def wait_for_count(self, instance: Instance, expected: int) -> None:
+        """Until its own counters show so many requests. Raises `NotMeasured`."""
         deadline = time.monotonic() + COUNTED_WITHIN_S
         while (counted := instance.contestant.counted(instance.place) or 0) < expected:
             if time.monotonic() > deadline:

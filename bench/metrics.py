@@ -50,6 +50,7 @@ METRICS = (
     Metric("policies.cpu_us", "CPU a request, rate limit, sticky cookie, outlier detection", "µs", is_pictured=True),
     Metric("tls.cpu_us", "CPU a request over kept TLS connections", "µs", is_pictured=True),
     Metric("handshake.cpu_us", "CPU a TLS connection with one request", "µs", 0, is_pictured=True),
+    Metric("resumed.cpu_us", "CPU a resumed TLS connection with one request", "µs", 0),
     Metric("socket.cpu_us", "CPU a WebSocket message there and back", "µs", is_pictured=True),
     *(
         Metric(f"routes.{count}", f"CPU a request, {count} {'route' if count == 1 else 'routes'}", "µs")

@@ -73,13 +73,14 @@ def policies(lab: Lab) -> None:
 
 
 def tls(lab: Lab) -> None:
-    """Requests over kept connections, and connections with one request each."""
+    """Requests over kept connections, all with the same cipher; connections with one request each."""
     with lab.instances("tls", Setting(tls=_identity(lab))) as instances:
         _costs(lab, "tls", instances)
-        _costs(lab, "handshake", instances, headers=(("Connection", "close"),))
-    for (section, name), why in tuple(lab.results.absent.items()):
-        if section == "tls":
-            lab.results.absent.setdefault(("handshake", name), why)
+        for section, more in (("handshake", ()), ("resumed", ("--resume",))):
+            for number, instance in lab.rounds(instances):
+                cpu_us = _attempt(lab, section, instance, partial(_connection_us, lab, instance, *more))
+                if cpu_us is not None:
+                    lab.results.add(f"{section}.cpu_us", instance.name, number, cpu_us)
 
 
 def websocket(lab: Lab) -> None:
@@ -215,6 +216,15 @@ def _run(lab: Lab, instance: Instance, module: str, *options: str) -> dict[str, 
         raise LoadFailed(f"{module}: {done.stderr.strip()[-300:]}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def _connection_us(lab: Lab, instance: Instance, *options: str) -> float:
+    before = instance.usage()
+    done = _run(lab, instance, "bench.handshakes", *options)
+    after = instance.usage()
+    if before.counted is not None:
+        lab.wait_for_count(instance, before.counted + int(done["connections"]))
+    return 1e6 * (after.cpu_s - before.cpu_s) / int(done["connections"])
 
 
 def _message_us(lab: Lab, instance: Instance) -> float:

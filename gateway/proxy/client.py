@@ -330,7 +330,7 @@ class ClientConnection(asyncio.Protocol):
                 self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
 
     def abort(self) -> None:
-        """Cut the connection, by a reset: where nothing else tells an answer's end, a plain close would look like it."""
+        """Cut the connection by a reset: where nothing else tells an answer's end, a close would look like it."""
         self._closing = True
         transport = self._transport
         if transport is not None:

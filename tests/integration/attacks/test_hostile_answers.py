@@ -71,7 +71,7 @@ async def test_a_hostile_answer_is_a_502_with_its_token(answer: Answer, *, split
 
 @pytest.mark.parametrize("answer", CUT_SHORT, ids=lambda answer: answer.name)
 @pytest.mark.parametrize("split", [False, True], ids=["whole", "bytes"])
-@pytest.mark.parametrize("version", [b"1.1"])
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 async def test_half_an_answer_never_looks_whole(answer: Answer, version: bytes, *, split: bool) -> None:
     if split and len(answer.data) > 10_000:
         pytest.skip("one byte at a time, that is a test of patience")
@@ -230,6 +230,19 @@ async def test_a_connection_that_ends_with_its_answer_is_not_used_again(answer: 
         received = await attack(bench, endpoint, Answer("", answer))
         [reply] = read_answers(received, [b"GET"])
         assert reply.status == 502 or (reply.status, reply.body) == (200, b"ok")
+
+
+async def test_what_an_answer_means_for_its_own_connection_stays_there() -> None:
+    answer = (
+        b"HTTP/1.1 200 OK\r\nConnection: X-Hop, close\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n"
+        b"Proxy-Connection: keep-alive\r\nUpgrade: h2c\r\nTrailer: X\r\nX-Stays: 1\r\nContent-Length: 2\r\n\r\nok"
+    )
+    async with RecordingEndpoint(Liar(answer)) as endpoint, Bench() as bench:
+        received = await attack(bench, endpoint, Answer("", answer))
+        [reply] = read_answers(received, [b"GET"])
+        names = {name for name, _ in reply.fields}
+        assert b"x-stays" in names
+        assert not names & {b"x-hop", b"keep-alive", b"proxy-connection", b"upgrade", b"trailer"}
 
 
 async def test_a_reason_phrase_is_not_passed_on() -> None:

@@ -5,7 +5,7 @@
 
 A `ServerSide` is made whole and never changed: a reload makes another one, and connections whose handshake has begun
 keep theirs. Each has ticket keys of its own, so that no session outlives the authorities it was checked against; and
-each worker has its own, so a client that comes back to another worker shakes hands in full (docs/decisions/0007).
+each worker has its own, so a client that comes back to another worker shakes hands in full (docs/decisions/0006).
 """
 
 from __future__ import annotations

@@ -83,7 +83,8 @@ def configuration(setting: Setting, place: Place) -> str:
         for path in route_paths(setting)
     )
     tls = (
-        f"ssl_certificate {setting.tls.certificate}; ssl_certificate_key {setting.tls.private_key}; ssl_protocols TLSv1.2 TLSv1.3;"
+        f"ssl_certificate {setting.tls.certificate};\n  ssl_certificate_key {setting.tls.private_key};\n"
+        "  ssl_protocols TLSv1.2 TLSv1.3;"
         if setting.tls
         else ""
     )

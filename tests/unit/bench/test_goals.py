@@ -50,3 +50,9 @@ def test_flat_is_judged_by_the_dearest_and_the_cheapest_of_all_sizes() -> None:
         results.add(f"connections.{count}", US, 0, value)
     goal = "CPU a request flat within 15% from 1 to 2000 connections"
     assert verdicts(results)[goal] == ("1: 1.00, 32: 0.90, 2000: 1.10; 1.22 apart", "not met")
+
+
+def test_what_another_section_could_not_start_is_explained_by_that_section() -> None:
+    results = Results(absent={("tls", US): "not built: listeners[0].tls"})
+    goal = "CPU a TLS connection with one request: at most 3 times nginx"
+    assert verdicts(results)[goal] == ("not built: listeners[0].tls", "not built")

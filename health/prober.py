@@ -36,6 +36,7 @@ from health.core.region import RegionChange, RegionVerdict
 from health.core.schedule import FORGIVEN_S, first_due, next_due
 from health.core.verdict import EndpointVerdict
 from health.probes.http import HttpAttempt
+from health.probes.https import HttpsAttempt
 from health.probes.names import Names
 from health.probes.tcp import Attempt, Surroundings, TcpAttempt
 
@@ -319,7 +320,7 @@ class Prober:
 
 
 def _real_attempts(surroundings: Surroundings) -> Begin:
-    kinds = {"http": HttpAttempt, "tcp": TcpAttempt}
+    kinds = {"http": HttpAttempt, "https": HttpsAttempt, "tcp": TcpAttempt}
     return lambda target, on_end: kinds[target.settings.protocol](target, surroundings, on_end)
 
 

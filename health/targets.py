@@ -6,9 +6,9 @@ only module of this room that knows the configuration.
 
 from __future__ import annotations
 
-from config.models import Config, Endpoint, Service, endpoint_id
+from config.models import Config, Endpoint, Service, UpstreamTls, endpoint_id
 from config.models.values import split_host_port
-from health.core.probe import ProbeSettings, ProbeTarget
+from health.core.probe import ProbeSettings, ProbeTarget, ProbeTls
 
 
 def targets(config: Config) -> tuple[ProbeTarget, ...]:
@@ -31,8 +31,8 @@ def _target(service: Service, endpoint: Endpoint, *, minimum_capacity: float) ->
     if endpoint.address is None:
         raise ValueError(f"endpoint {name} has no address, expected host:port to probe")
     check = service.health_check.overridden_by(endpoint.health_check)
-    if check.protocol not in ("http", "tcp"):
-        raise ValueError(f"endpoint {name} is to be probed by {check.protocol}, expected http or tcp")
+    if check.protocol not in ("http", "https", "tcp"):
+        raise ValueError(f"endpoint {name} is to be probed by {check.protocol}, expected http, https or tcp")
     host, port = split_host_port(endpoint.address, "host:port")
     return ProbeTarget(
         endpoint=name,
@@ -51,6 +51,24 @@ def _target(service: Service, endpoint: Endpoint, *, minimum_capacity: float) ->
             unhealthy_threshold=check.unhealthy_threshold,
             expected_status=check.expected_status,
             expected_body=check.expected_body,
+            tls=_tls(service.upstream_tls) if check.protocol == "https" else None,
         ),
         minimum_capacity=minimum_capacity,
     )
+
+
+def _tls(tls: UpstreamTls | None) -> ProbeTls | None:
+    """As the gateway speaks to the endpoint."""
+    if tls is None:
+        return None
+    return ProbeTls(
+        ca=_text(tls.ca),
+        server_name=_text(tls.server_name),
+        client_certificate=_text(tls.client_certificate),
+        client_key=_text(tls.client_key),
+        verify=tls.verify,
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

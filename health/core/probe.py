@@ -17,10 +17,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-Protocol = Literal["http", "tcp"]
+Protocol = Literal["http", "https", "tcp"]
 
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 """What must not stand in a request line or a Host field: anything but visible ASCII ends it early or splits it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTls:
+    """How an https probe speaks TLS. Files are named, not read."""
+
+    ca: str | None = None
+    """Authorities to trust; the system's when None."""
+    server_name: str | None = None
+    """To ask for and to verify; the host that is probed when None."""
+    client_certificate: str | None = None
+    client_key: str | None = None
+    verify: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,8 @@ class ProbeSettings:
     """Ranges, both ends included."""
     expected_body: str | None = None
     """Must be found in the first 64 KiB of the body."""
+    tls: ProbeTls | None = None
+    """Of an https probe; None: as a client without settings of its own."""
 
     def __post_init__(self) -> None:
         if self.interval_s <= 0 or self.timeout_s <= 0:

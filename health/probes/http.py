@@ -13,6 +13,7 @@ the request written to the answer's first byte.
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 
 from health.core.answer import Answer
@@ -20,6 +21,7 @@ from health.core.probe import Outcome, ProbeTarget
 from health.probes.tcp import Surroundings, TcpAttempt
 
 READ_BYTES = 64 * 1024
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class HttpAttempt(TcpAttempt):
@@ -40,7 +42,7 @@ class HttpAttempt(TcpAttempt):
         sock = self._open_socket()
         try:
             sent = sock.send(self._unsent)
-        except BlockingIOError:
+        except WOULD_BLOCK:
             sent = 0
         self._unsent = self._unsent[sent:]
         if self._unsent:
@@ -51,7 +53,7 @@ class HttpAttempt(TcpAttempt):
     def _readable(self) -> None:
         try:
             data = self._open_socket().recv(READ_BYTES)
-        except BlockingIOError:
+        except WOULD_BLOCK:
             return
         if data and self._rtt_s is None and self._asked_at is not None:
             self._rtt_s = self._surroundings.clock() - self._asked_at
@@ -69,7 +71,7 @@ def request_head(target: ProbeTarget, *, agent: str) -> bytes:
     """The whole request. Its parts are free of what could end a line: `ProbeSettings` and the prober see to that."""
     host = target.settings.host or target.host
     field = f"[{host}]" if ":" in host else host
-    if target.settings.host is None and target.port != 80:
+    if target.settings.host is None and target.port != (443 if target.settings.protocol == "https" else 80):
         field += f":{target.port}"
     return (
         f"GET {target.settings.path} HTTP/1.1\r\n"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.models import Config
-from health.core.probe import ProbeSettings, ProbeTarget
+from health.core.probe import ProbeSettings, ProbeTarget, ProbeTls
 from health.targets import targets
 
 
@@ -72,6 +73,35 @@ def test_an_endpoint_overrides_its_services_probe_word_by_word() -> None:
     assert (found[2].host, found[2].port, found[2].settings.protocol) == ("backend.internal", 9000, "tcp")
 
 
+def test_an_https_probe_speaks_tls_as_the_gateway_does(tmp_path: Path) -> None:
+    for name in ("ca.pem", "gw.crt", "gw.key"):
+        (tmp_path / name).touch()
+    service = {
+        "id": "api",
+        "endpoints": [
+            {"region": "eu", "address": "10.1.0.11:8443"},
+            {"region": "eu", "address": "10.1.0.12:8443", "health_check": {"protocol": "tcp"}},
+        ],
+        "health_check": {"protocol": "https"},
+        "upstream_tls": {
+            "ca": f"{tmp_path}/ca.pem",
+            "server_name": "api.internal",
+            "client_certificate": f"{tmp_path}/gw.crt",
+            "client_key": f"{tmp_path}/gw.key",
+            "verify": False,
+        },
+    }
+    over_tls, plain = targets(configuration(service))
+    assert over_tls.settings.tls == ProbeTls(
+        ca=f"{tmp_path}/ca.pem",
+        server_name="api.internal",
+        client_certificate=f"{tmp_path}/gw.crt",
+        client_key=f"{tmp_path}/gw.key",
+        verify=False,
+    )
+    assert plain.settings.tls is None
+
+
 def test_every_service_is_probed() -> None:
     one = {"id": "one", "endpoints": [{"region": "eu", "address": "10.1.0.11:8000"}]}
     two = {"id": "two", "endpoints": [{"region": "eu", "address": "10.1.0.11:8000"}]}
@@ -86,7 +116,7 @@ def test_what_cannot_be_probed_is_refused_by_name() -> None:
     secure = {
         "id": "api",
         "endpoints": [{"region": "eu", "address": "10.1.0.11:8000"}],
-        "health_check": {"protocol": "https"},
+        "health_check": {"protocol": "udp"},
     }
-    with pytest.raises(ValueError, match="to be probed by https, expected http or tcp"):
+    with pytest.raises(ValueError, match="to be probed by udp, expected http, https or tcp"):
         targets(configuration(secure))

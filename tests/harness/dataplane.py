@@ -225,9 +225,7 @@ class Bench:
         self._stack.callback(writer.close)
         return Connection(reader, writer)
 
-    async def ask(
-        self, request: bytes, *, tls: ssl.SSLContext | None = None, server_name: str | None = None
-    ) -> Reply:
+    async def ask(self, request: bytes, *, tls: ssl.SSLContext | None = None, server_name: str | None = None) -> Reply:
         """One request on its own connection."""
         client = await self.connect(tls=tls, server_name=server_name)
         await client.send(request)

@@ -54,6 +54,14 @@ check_stages() {
   tests unit 300 -n 2 tests/unit
 }
 
+# The data plane's tests once more, on its hot modules compiled to C: the same source must behave the same.
+compiled() {
+  stage "compile" 300 $BIN/python scripts/compile.py --copy .tools/compiled
+  stage "data plane, compiled" 300 $BIN/python -m pytest --quiet --junitxml="$PWD/$REPORTS/compiled.xml" -n 2 \
+    --rootdir .tools/compiled --config-file .tools/compiled/pyproject.toml \
+    .tools/compiled/tests/unit/gateway .tools/compiled/tests/integration/gateway
+}
+
 # The end: every stage at a glance, and one line in the form of pytest's own for all the tests together.
 finish() {
   printf '\n'

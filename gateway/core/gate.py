@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from gateway.core import reasons
 from gateway.messages import Health
@@ -37,7 +37,7 @@ class Endpoint:
     probe_interval_s: float
     health: Health
     health_reason: str
-    tls: object = None
+    tls: Any = None
     """How to speak TLS with it (gateway/tls/upstream.py); None for plain. Only compared and handed on here."""
 
 

@@ -261,7 +261,22 @@ def test_no_bytes_do_anything_but_parse_or_be_refused(data: bytes) -> None:
     assert head.forwarded_fields.endswith(b"\r\n")
 
 
-ATTRIBUTES = ["method", "path", "query", "version", "host", "body_length", "keep_alive", "expects_continue", "is_websocket", "websocket_accept", "via", "forwarded_fields", "block", "lowered"]
+ATTRIBUTES = [
+    "method",
+    "path",
+    "query",
+    "version",
+    "host",
+    "body_length",
+    "keep_alive",
+    "expects_continue",
+    "is_websocket",
+    "websocket_accept",
+    "via",
+    "forwarded_fields",
+    "block",
+    "lowered",
+]
 AGAIN = [
     ("GET /a?b HTTP/1.1", "Accept: */*", "Via: 1.1 x", "Connection: X-Hop", "X-Hop: 1"),
     ("GET /a HTTP/1.1", "Connection: close"),

@@ -118,7 +118,7 @@ def _show(explanation: Mapping[str, Any], *, as_json: bool, out: TextIO) -> None
 def _candidates(candidates: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in ("", "region", "endpoint", "score", "reason"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("endpoint", "region"))  # ids are copied whole
     for candidate in candidates:
         score = "" if candidate["score"] is None else f"{candidate['score']:g}"
         table.add_row(

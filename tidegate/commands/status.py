@@ -87,7 +87,7 @@ def _endpoints(told: Mapping[str, Any]) -> Table:
 def _table(*headings: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("endpoint", "region"))  # ids are copied whole
     return table
 
 

@@ -17,7 +17,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -114,6 +114,10 @@ class Node:
     backend: str
     workers: int = 2
     environ: Mapping[str, str] = field(default_factory=dict)
+    program: Sequence[str] = (sys.executable, "-m", "tidegate")
+    """What stands for `tidegate` on the command line."""
+    inherit: Sequence[int] = ()
+    """Descriptors that it gets beside the standard ones, under the same numbers."""
 
     def __post_init__(self) -> None:
         self.port, self.admin_port = ports(2)
@@ -158,11 +162,12 @@ class Node:
         """Start it and do not wait; a second one beside the first if there is one."""
         with (self.directory / "out.log").open("ab") as out, (self.directory / "err.log").open("ab") as err:
             self.supervisor = subprocess.Popen(
-                [sys.executable, "-m", "tidegate", "serve", "--config", str(self.file)],
+                [*self.program, "serve", "--config", str(self.file)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
                 env={**os.environ, **self.environ},
+                pass_fds=self.inherit,
                 start_new_session=True,
             )
         self._all.append(self.supervisor)

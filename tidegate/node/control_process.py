@@ -97,6 +97,7 @@ async def run(orders: Orders, chosen: Chosen, log: Log) -> int:
 
     loop.add_signal_handler(signal.SIGTERM, ending.end, 0)
     loop.add_signal_handler(signal.SIGHUP, tasks.start, "reload", reload)
+    tasks.keep("beat", lifeline.beat)
     control.start()
     channel = await asyncio.start_unix_server(attach, sock=socket.socket(fileno=orders.channel))
     admin = await serve_admin(control, socket.socket(fileno=os.dup(orders.admin)), environ=os.environ, log=log)

@@ -3,6 +3,7 @@
     supervisor  --Accept, Release----->  worker     which slots to accept from
                 --Processes, Draining->  control    what it shows in /v1/status and /readyz
                 <--Ready, Reloaded-----  child
+                <--Beat, each second---             a child that says nothing for long hangs
 
 Its end of file is news too: the supervisor has died, and nothing will restart this process. It is SOCK_SEQPACKET, so a
 message goes whole or not at all, and a child that has stopped reading can never hold up the supervisor.
@@ -15,6 +16,7 @@ import socket
 import msgspec
 
 MAX_MESSAGE_BYTES = 64 * 1024
+BEAT_EVERY_S = 1.0
 
 
 class Accept(msgspec.Struct, frozen=True, tag="accept"):
@@ -61,8 +63,12 @@ class Reloaded(msgspec.Struct, frozen=True, tag="reloaded"):
     ok: bool
 
 
+class Beat(msgspec.Struct, frozen=True, tag="beat"):
+    """This child's loop turns."""
+
+
 ToChild = Accept | Release | Processes | Draining
-FromChild = Ready | Reloaded
+FromChild = Ready | Reloaded | Beat
 
 _encode = msgspec.json.Encoder().encode
 _to_child: msgspec.json.Decoder[ToChild] = msgspec.json.Decoder(ToChild)

@@ -16,7 +16,7 @@ import uvloop
 
 from config.problems import ConfigurationError
 from tidegate.admin.app import serve_admin
-from tidegate.node import census, sockets
+from tidegate.node import activation, census
 from tidegate.node.access_log import AccessLog, open_sink
 from tidegate.node.channel import memory_pair
 from tidegate.node.control_process import choose_for, make_control
@@ -25,7 +25,7 @@ from tidegate.node.logs import Log, setup
 from tidegate.node.notify import Notifier
 from tidegate.node.plan import NodePlan, decode_plan
 from tidegate.node.startup import Chosen, UnfitConfiguration
-from tidegate.node.supervisor import StartRefused, allow_descriptors
+from tidegate.node.supervisor import CANNOT_START, StartRefused, allow_descriptors
 from tidegate.node.takeover import Listening, find_orphans, open_listening
 from tidegate.node.tasks import Ending, Tasks
 from tidegate.node.worker import ToControl, Worker
@@ -101,9 +101,9 @@ def start(plan: NodePlan, log: Log) -> int:
         allow_descriptors(plan, log)
         directory = DataDirSockets(data_dir)
         orphans = find_orphans(data_dir)
-        listening = open_listening(plan, orphans, directory)
+        listening = open_listening(plan, orphans, directory, activation.inherited(os.environ, pid=os.getpid()))
         chosen = choose_for(plan, environ=os.environ, log=log)
-    except (census.AlreadyRunning, census.DataDirUnusable, sockets.AddressUnavailable) as error:
+    except CANNOT_START as error:
         raise StartRefused(str(error)) from error
     except (ConfigurationError, UnfitConfiguration) as error:
         raise StartRefused(f"no configuration can be used: {error}") from error

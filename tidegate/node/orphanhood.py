@@ -41,6 +41,12 @@ class Lifeline:
     def tell(self, message: lifeline.FromChild) -> None:
         lifeline.tell(self._end, message)
 
+    async def beat(self) -> None:
+        """Say each second that this loop turns, for as long as somebody listens."""
+        while not self.is_orphan:
+            self.tell(lifeline.Beat())
+            await asyncio.sleep(lifeline.BEAT_EVERY_S)
+
     def close(self) -> None:
         self._loop.remove_reader(self._end)
         self._end.close()

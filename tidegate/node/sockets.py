@@ -40,6 +40,11 @@ def listen(address: Address) -> socket.socket:
     return listener
 
 
+def shares_its_port(listening: socket.socket) -> bool:
+    """Whether another socket may be bound beside it: ours may, those that a service manager made hardly ever."""
+    return bool(listening.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
+
+
 def queued(listening: socket.socket) -> int:
     """Connections that wait to be accepted: what `ss` shows as Recv-Q of a listening socket."""
     info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)

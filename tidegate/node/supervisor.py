@@ -5,6 +5,7 @@
                                              └── worker 1 ...
 
     child dies        its siblings serve on, one of them accepts from its sockets; it is started again (core/backoff.py)
+    child hangs       it is killed (core/silence.py), and then it has died
     SIGTERM, SIGINT   readyz 503, workers drain, then control ends; a second one: at once
     SIGHUP            control reads the configuration again
     kill -9 of this   the children serve on; the next supervisor takes their sockets over, then lets them drain
@@ -25,9 +26,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tidegate.node import census, lifeline, sockets
+from tidegate.node import activation, census, lifeline, sockets
 from tidegate.node.child import MODULES, Child
 from tidegate.node.core import slots
+from tidegate.node.core.silence import SILENCE_S, Silence
 from tidegate.node.handover import DataDirSockets
 from tidegate.node.logs import Log, setup
 from tidegate.node.notify import Notifier
@@ -39,6 +41,15 @@ HARD_STOP_AFTER_GRACE_S = 5.0
 
 MAX_DESCRIPTORS = 1_048_576
 """Enough for anything; a container's hard limit may be a thousand times that, and tables are sized by the soft one."""
+
+
+CANNOT_START = (
+    census.AlreadyRunning,
+    census.DataDirUnusable,
+    sockets.AddressUnavailable,
+    activation.ActivationRefused,
+)
+"""Their messages say what to do."""
 
 
 class StartRefused(Exception):
@@ -56,16 +67,20 @@ class Supervisor:
         log: Log,
         clock: Callable[[], float] = time.monotonic,
         modules: Mapping[Role, str] = MODULES,
+        silence_s: float = SILENCE_S,
     ) -> None:
         self._plan = plan
         self._log = log
         self._clock = clock
         self._notifier = Notifier(environ)
-        self._environ = {name: value for name, value in environ.items() if name != "NOTIFY_SOCKET"}
+        self._given = environ
+        self._environ = activation.children_environment(environ)
+        self._environ.pop("NOTIFY_SOCKET", None)
         self._data_dir = Path(plan.data_dir)
         self._control = Child("control", -1, modules=modules)
         self._workers = [Child("worker", slot, modules=modules) for slot in range(plan.workers)]
         self._children = [self._control, *self._workers]
+        self._silence: Silence[Child] = Silence(silence_s)
         self._selector = selectors.DefaultSelector()
         self._serving: dict[int, int] = {}
         self._was_ready = False
@@ -83,7 +98,7 @@ class Supervisor:
         try:
             lock = census.take_lock(self._data_dir)
             self._prepare()
-        except (census.AlreadyRunning, census.DataDirUnusable, sockets.AddressUnavailable) as error:
+        except CANNOT_START as error:
             raise StartRefused(str(error)) from error
         except OSError as error:
             raise StartRefused(f"node.data_dir {self._data_dir} cannot hold the sockets of a node: {error}") from error
@@ -91,9 +106,9 @@ class Supervisor:
             self._spawn(child)
         self._write_census()
         while not self._is_over():
+            self._on_time()
             for key, _ in self._selector.select(self._wait_s()):
                 key.data()
-            self._on_time()
         self._finish()
         os.close(lock)
         return 1 if self._had_to_kill else 0
@@ -110,7 +125,8 @@ class Supervisor:
             self._log.warning("taking over from processes whose supervisor was killed", pids=pids)
         else:
             self._remove_stale_sockets()
-        self._listening = open_listening(self._plan, self._orphans, self._directory)
+        passed = activation.inherited(self._given, pid=os.getpid())
+        self._listening = open_listening(self._plan, self._orphans, self._directory, passed)
         self._channel = self._directory.listen(self._channel_name)
         for orphan in self._orphans:
             self._selector.register(orphan.pidfd, selectors.EVENT_READ, self._orphan_ended(orphan))
@@ -146,6 +162,7 @@ class Supervisor:
             return
         assert child.pipe is not None  # noqa: S101 - spawn has just set it
         self._selector.register(child.pipe, selectors.EVENT_READ, self._word_from(child))
+        self._silence.began(child, now=self._clock())
 
     # Events
 
@@ -186,6 +203,7 @@ class Supervisor:
         if child.pipe in self._selector.get_map():
             self._selector.unregister(child.pipe)
         now = self._clock()
+        self._silence.ended(child)
         how = child.died(status, now=now)
         self._reassign()
         self._tell_control()
@@ -205,13 +223,14 @@ class Supervisor:
                 message = lifeline.hear_from_child(child.pipe)
             except BlockingIOError:
                 return
+            self._silence.heard(child, now=self._clock())
             if message is None:
                 # It hung up: it is dying, which SIGCHLD will tell. If it lives, it cannot be steered any more: end it.
                 self._selector.unregister(child.pipe)
                 child.signal(signal.SIGKILL)
             elif isinstance(message, lifeline.Ready):
                 self._on_ready(child)
-            else:
+            elif isinstance(message, lifeline.Reloaded):
                 self._notifier.ready("reloaded" if message.ok else "the new configuration was refused")
 
         return hear
@@ -228,12 +247,21 @@ class Supervisor:
                 self._log.info("node is ready", node=self._plan.node_id)
             self._relieve_orphans()
 
+    def _on_silence(self, child: Child) -> None:
+        self._log.problem(f"{child.role} says nothing any more: killing it", slot=child.slot, silent_pid=child.pid)
+        child.signal(signal.SIGKILL)
+        # Its queue does not wait for its death, which an operation stuck in the kernel may put off.
+        child.is_ready = False
+        self._reassign()
+
     def _on_time(self) -> None:
         now = self._clock()
         if self._stop_by is not None:
             if now >= self._stop_by:
                 self._kill_all()
             return
+        for child in self._silence.look(now=now):
+            self._on_silence(child)
         restarted = False
         for child in self._children:
             if child.restart_at is not None and now >= child.restart_at:
@@ -250,7 +278,9 @@ class Supervisor:
 
     def _wait_s(self) -> float | None:
         times = [child.restart_at for child in self._children if child.restart_at is not None]
-        due = [self._stop_by] if self._stop_by is not None else [*times, self._orphans_stop_by]
+        due = (
+            [self._stop_by] if self._stop_by is not None else [*times, self._orphans_stop_by, self._silence.next_look()]
+        )
         return min((max(0.0, at - self._clock()) for at in due if at is not None), default=None)
 
     # Slots, orphans

@@ -1,6 +1,7 @@
-"""Where a starting node gets its listening sockets: from the orphans of a killed supervisor, or new ones.
+"""Where a starting node gets its listening sockets: from the service manager, from orphans of a killed supervisor, new.
 
-    for each listener:  [taken from orphans, by address] + [opened, until every worker has one]
+    for each listener:  [passed by the service manager]   then that is all: every worker accepts from the one queue
+                        [taken from orphans, by address] + [opened, until every worker has one]
 
 An orphan that holds the address but does not hand it over is shared with (SO_REUSEPORT), since it is one of us.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from tidegate.node import census, handover, sockets
+from tidegate.node import activation, census, handover, sockets
 from tidegate.node.plan import Address, NodePlan
 
 
@@ -71,19 +72,32 @@ def find_orphans(data_dir: Path) -> list[Orphan]:
     return found
 
 
-def open_listening(plan: NodePlan, orphans: Sequence[Orphan], directory: handover.DataDirSockets) -> Listening:
-    """Raises `sockets.AddressUnavailable`; what was opened until then is closed."""
+def open_listening(
+    plan: NodePlan,
+    orphans: Sequence[Orphan],
+    directory: handover.DataDirSockets,
+    passed: Sequence[activation.Passed] = (),
+) -> Listening:
+    """Raises `sockets.AddressUnavailable` or `activation.ActivationRefused`; what was opened until then is closed."""
     taken = list(_taken(orphans, directory))
     left = _distinct(taken)
     opened: list[socket.socket] = []
+    workers = max(1, plan.workers)
     try:
+        theirs = activation.fit(passed, [*plan.listeners, plan.admin])
+        if len(theirs.get(plan.admin, [])) > 1:
+            raise activation.ActivationRefused("the admin API takes one listening socket, more were passed for it")
         slots = {}
         for address in plan.listeners:
-            mine = _of_address(address, left)
-            mine += _open(address, max(1, plan.workers) - len(mine), is_shared=bool(mine or orphans), opened=opened)
+            mine = _distinct([*_of_address(address, left), *theirs.get(address, [])])
+            if address in theirs or not all(map(sockets.shares_its_port, mine)):
+                mine = _for_every_worker(mine, workers, opened=opened)
+            else:
+                mine += _open(address, workers - len(mine), is_shared=bool(mine or orphans), opened=opened)
             slots[address.name] = mine
-        admin = _of_address(plan.admin, left) or _open(plan.admin, 1, is_shared=bool(orphans), opened=opened)
-    except sockets.AddressUnavailable:
+        admin = theirs.get(plan.admin) or _of_address(plan.admin, left)
+        admin = admin or _open(plan.admin, 1, is_shared=bool(orphans), opened=opened)
+    except (sockets.AddressUnavailable, activation.ActivationRefused):
         for each in (*taken, *opened):
             each.close()
         raise
@@ -112,6 +126,13 @@ def _open(address: Address, count: int, *, is_shared: bool, opened: list[socket.
     return mine
 
 
+def _for_every_worker(mine: list[socket.socket], workers: int, *, opened: list[socket.socket]) -> list[socket.socket]:
+    """A slot for every worker and socket, in the order of workers: nothing can be bound beside sockets like these."""
+    copies = [(each, *(each.dup() for _ in range(workers - 1))) for each in mine]
+    opened += [copy for _, *of_one in copies for copy in of_one]
+    return [each for of_one in copies for each in of_one]
+
+
 def _distinct(taken: Iterable[socket.socket]) -> list[socket.socket]:
     """Two orphans may hold the same socket while a slot moves between them."""
     by_inode = {os.fstat(each.fileno()).st_ino: each for each in taken}
@@ -120,8 +141,4 @@ def _distinct(taken: Iterable[socket.socket]) -> list[socket.socket]:
 
 def _of_address(address: Address, taken: list[socket.socket]) -> list[socket.socket]:
     """Those that listen on this address; by address, since a new configuration may name it otherwise."""
-    try:
-        where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4]
-    except OSError:
-        return []
-    return [each for each in taken if each.getsockname()[:2] == where[:2]]
+    return [each for each in taken if activation.stands_at(each, address)]

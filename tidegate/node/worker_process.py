@@ -79,6 +79,7 @@ async def run(orders: Orders, log: Log) -> int:
         log=log,
     )
     loop.add_signal_handler(signal.SIGTERM, ending.end, 0)
+    tasks.keep("beat", lifeline.beat)
     worker.start()
     code = await ending.wait()
     loop.remove_signal_handler(signal.SIGTERM)

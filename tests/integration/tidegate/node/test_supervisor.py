@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,68 @@ async def test_a_child_that_dies_at_every_start_is_started_ever_later(tmp_path: 
             await node.until(is_replaced, f"replacement {kill}")
         delays = [line["restart_in_s"] for line in node.log("worker died")]
         assert delays == pytest.approx([0.0, 0.25, 0.5], abs=0.01)
+
+
+IMPATIENT = """
+import os, sys
+from pathlib import Path
+from config.loader import load_file
+from tidegate.node.logs import setup
+from tidegate.node.startup import make_plan
+from tidegate.node.supervisor import Supervisor
+plan = make_plan(load_file(Path(sys.argv[-1]), environ=os.environ))
+sys.exit(Supervisor(plan, environ=os.environ, log=setup("supervisor", node=plan.node_id), silence_s=4.0).run())
+"""
+"""`serve` with a supervisor that takes four seconds of silence for a hang, not twenty."""
+
+
+@pytest.mark.parametrize("role", ["worker", "control"])
+async def test_a_child_that_hangs_without_dying_is_killed_and_replaced(tmp_path: Path, role: str) -> None:
+    async with (
+        Backend() as backend,
+        Node(tmp_path, backend.address, program=(sys.executable, "-c", IMPATIENT)) as node,
+    ):
+        await node.start()
+        victim = await node.pid(role)
+        os.kill(victim, signal.SIGSTOP)
+        # Half of these come to the queue of a worker that hangs.
+        connections = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", node.port) for _ in range(40)))
+        for _, writer in connections:
+            writer.write(b"GET /queued HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answers = await asyncio.gather(*(reader.read() for reader, _ in connections))
+        assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 40
+        for _, writer in connections:
+            writer.close()
+        await node.gone(victim)
+        await node.ready()
+        assert await node.pid(role) != victim
+        assert [line["silent_pid"] for line in node.log("says nothing any more: killing it")] == [victim]
+        assert [line["how"] for line in node.log("died")] == ["signal SIGKILL"]
+
+
+async def test_a_machine_that_was_suspended_finds_nobody_hanging(tmp_path: Path) -> None:
+    async with (
+        Backend() as backend,
+        Node(tmp_path, backend.address, program=(sys.executable, "-c", IMPATIENT)) as node,
+    ):
+        await node.start()
+        everybody = node.alive()
+        for pid in everybody:
+            os.kill(pid, signal.SIGSTOP)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 6.0
+        await node.until(lambda: loop.time() > until, "longer than a hang takes")
+        # The supervisor wakes first, and hears nobody yet.
+        assert node.supervisor is not None
+        os.kill(node.supervisor.pid, signal.SIGCONT)
+        until = loop.time() + 1.0
+        await node.until(lambda: loop.time() > until, "it has looked")
+        for pid in everybody:
+            os.kill(pid, signal.SIGCONT)
+        await node.ready()
+        assert (await node.get("/x")).status == 200
+        assert node.alive() == everybody
+        assert node.log("says nothing any more") == []
 
 
 async def test_limits_that_no_process_could_carry_are_a_start_error(tmp_path: Path) -> None:

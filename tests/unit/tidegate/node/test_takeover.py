@@ -14,7 +14,7 @@ import pytest
 
 from tests.harness.node import ports
 from tests.unit.tidegate.node.test_handover import serve_once
-from tidegate.node import census, handover, sockets
+from tidegate.node import activation, census, handover, sockets
 from tidegate.node.plan import Address, NodePlan
 from tidegate.node.takeover import Orphan, find_orphans, open_listening
 
@@ -122,3 +122,55 @@ def test_an_orphan_is_signalled_by_who_it_is(orphan: Orphan) -> None:
     os.waitid(os.P_PID, orphan.resident.pid, os.WEXITED | os.WNOWAIT)
     orphan.signal(signal.SIGTERM)
     orphan.close()
+
+
+def passed(name: str) -> activation.Passed:
+    return activation.Passed(name, socket.create_server(("127.0.0.1", 0)))
+
+
+def inodes(slots: list[socket.socket]) -> list[int]:
+    return [os.fstat(each.fileno()).st_ino for each in slots]
+
+
+def test_what_the_service_manager_passes_is_all_and_every_worker_has_it(
+    tmp_path: Path, directory: handover.DataDirSockets
+) -> None:
+    one, two, admin = passed("public"), passed("public"), passed("admin")
+    where = plan(tmp_path, workers=2, port=ports(1)[0], admin_port=ports(1)[0])
+    listening = open_listening(where, [], directory, [one, two, admin])
+    first, second = inodes([one.socket, two.socket])
+    # Slot k is worker k % 2's: each accepts from both.
+    assert inodes(listening.slots["public"]) == [first, first, second, second]
+    assert len(set(listening.descriptors()["public"])) == 4, "each slot can be closed without the others"
+    assert listening.admin is admin.socket
+    sockets.check_free(where.listeners[0])
+    close(listening.slots, listening.admin)
+
+
+def test_nothing_is_bound_beside_a_socket_that_orphans_had_from_the_service_manager(
+    tmp_path: Path, directory: handover.DataDirSockets, orphan: Orphan
+) -> None:
+    theirs = socket.create_server(("127.0.0.1", 0))
+    offering = directory.listen(handover.socket_name(orphan.resident.pid))
+    thread = serve_once(offering, {handover.Held("public", 0): theirs.fileno()})
+    where = plan(tmp_path, workers=2, port=theirs.getsockname()[1], admin_port=ports(1)[0])
+    listening = open_listening(where, [orphan], directory)
+    thread.join()
+    assert inodes(listening.slots["public"]) == inodes([theirs, theirs])
+    for each in (theirs, offering):
+        each.close()
+    close(listening.slots, listening.admin)
+
+
+def test_what_fits_no_listener_leaves_nothing_open(tmp_path: Path, directory: handover.DataDirSockets) -> None:
+    port, admin_port = ports(2)
+    where = plan(tmp_path, workers=2, port=port, admin_port=admin_port)
+    stranger = passed("stranger")
+    with pytest.raises(activation.ActivationRefused, match="fits no listener"):
+        open_listening(where, [], directory, [stranger])
+    two = [passed("admin"), passed("admin")]
+    with pytest.raises(activation.ActivationRefused, match="the admin API takes one listening socket"):
+        open_listening(where, [], directory, two)
+    sockets.check_free(where.listeners[0])
+    for each in (stranger, *two):
+        each.socket.close()

@@ -4,6 +4,7 @@ text              config/document.py       YAML 1.2 with the line and column of 
 shape             config/models/           one frozen model a concern, with every default, unit and bound
 units             config/units.py          250ms, 64KiB, 100/s, 20%
 keys              config/keys.py           which keys may stand where, read from the models
+what it is for    config/descriptions.py   the string below each field, read when somebody asks
 words             config/faults.py         what the models refused, as people say it, with the nearest known key
 environment       config/environment.py    TIDEGATE_NODE__REGION and its like
 secrets           config/secrets.py        env:NAME and file:path, resolved late, never dumped

@@ -11,6 +11,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from config.descriptions import description_of
 from config.document import Data, child
 from config.models import Config
 from config.models.model import Model
@@ -48,8 +49,7 @@ def description_at(path: KeyPath, data: Data) -> str | None:
     """What the field at this path is for."""
     for one in types_at(path[:-1], data):
         if _is_model(one) and path[-1] in _fields(one):
-            description = _fields(one)[str(path[-1])].description
-            return str(description) if description else None
+            return description_of(one, _attribute(one, str(path[-1])))
     return None
 
 
@@ -75,6 +75,10 @@ def _is_mapping(one: Any) -> bool:
 
 def _fields(model: Any) -> dict[str, Any]:
     return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def _attribute(model: Any, key: str) -> str:
+    return next(str(name) for name, info in model.model_fields.items() if (info.alias or name) == key)
 
 
 def _below(one: Any, part: str | int) -> Iterator[Any]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
-
 from config import models
+from config.descriptions import description_of
 from config.models import Config
+from config.models.model import Model
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -29,12 +29,16 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "Tidegate configuration", **whole}
 
 
-def _block(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, Any]:
-    """One model's schema, with defaults as the file would have them and nothing required that is filled in."""
+def _block(model: type[Model], schema: dict[str, Any]) -> dict[str, Any]:
+    """One model's schema, with what options are for, defaults as in a file, and nothing required that is filled in."""
+    attributes = {info.alias or name: name for name, info in model.model_fields.items()}
     defaults = model.model_construct().model_dump(mode="json", warnings=False)
-    properties = {
-        key: {**one, "default": defaults[key]} if "default" in one else one for key, one in schema["properties"].items()
-    }
+    properties = {}
+    for key, one in schema["properties"].items():
+        words = {"default": defaults[key]} if "default" in one else {}
+        if (description := description_of(model, attributes[key])) is not None:
+            words["description"] = description
+        properties[key] = {**one, **words}
     required = [key for key in schema.get("required", []) if key not in _FILLED_IN.get(model.__name__, set())]
     return {**schema, "properties": properties, "required": required}
 

@@ -23,7 +23,6 @@ class Model(BaseModel):
         strict=True,
         allow_inf_nan=False,
         serialize_by_alias=True,
-        use_attribute_docstrings=True,
     )
 
 

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.loader import Loaded, load_file
+from config.models import Config
 from config.problems import ConfigurationError
 from gateway.core.snapshot import CompiledRouting, compile_routing
+from tidegate.node.core.descriptors import descriptors_needed, limits_are_written
 from tidegate.node.core.fixed import changed_but_fixed, sentence
+from tidegate.node.core.open_files import too_few
 from tidegate.node.startup import mistakes
 
 
@@ -31,10 +34,20 @@ class Attempt:
 
 
 class Configuration:
-    """What is in force. `wall` is Unix time."""
+    """What is in force. `wall` is Unix time; each of `workers` may open `may_open` files, None is without limit."""
 
-    def __init__(self, loaded: Loaded, *, degraded: str | None, wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        degraded: str | None,
+        wall: Callable[[], float],
+        workers: int = 1,
+        may_open: int | None = None,
+    ) -> None:
         self._wall = wall
+        self._workers = workers
+        self._may_open = may_open
         self.degraded = degraded
         """Why it is not the file's own; None when it is."""
         self.last_reload: Attempt | None = None
@@ -52,6 +65,8 @@ class Configuration:
             return self._ended(ok=False, problems=mistakes(error))
         if fixed := changed_but_fixed(self.loaded.config, loaded.config):
             return self._ended(ok=False, problems=(sentence(fixed),))
+        if (trouble := self._too_few_files(loaded.config)) is not None:
+            return self._ended(ok=False, problems=(trouble,))
         if loaded.digest == self.loaded.digest:
             self.degraded = None
             return self._ended(ok=True)
@@ -65,6 +80,12 @@ class Configuration:
 
     def _compile(self, loaded: Loaded) -> CompiledRouting:
         return compile_routing(loaded.config, digest=loaded.digest, now=self._wall())
+
+    def _too_few_files(self, config: Config) -> str | None:
+        """With these limits in the file the next start would be refused, so this reload is."""
+        if not limits_are_written(config):
+            return None
+        return too_few(needed=descriptors_needed(config, workers=self._workers), may_open=self._may_open)
 
     def _ended(self, *, ok: bool, changed: bool = False, problems: tuple[str, ...] = ()) -> Attempt:
         self.reloads["adopted" if changed else "unchanged" if ok else "refused"] += 1

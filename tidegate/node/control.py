@@ -64,9 +64,13 @@ class Control:
         wall: Callable[[], float],
         log: Log,
         tasks: Tasks,
+        may_open: int | None = None,
     ) -> None:
+        """`may_open` files is what a process of this node may have open; None is without limit."""
         self.plan = plan
-        self.configuration = Configuration(chosen.loaded, degraded=chosen.degraded, wall=wall)
+        self.configuration = Configuration(
+            chosen.loaded, degraded=chosen.degraded, wall=wall, workers=plan.workers, may_open=may_open
+        )
         self.totals = Totals()
         self.snapshot: RoutingSnapshot | None = None
         """What data planes route by; for `explain`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import signal
 import socket
 import sys
@@ -43,6 +44,7 @@ def make_control(plan: NodePlan, chosen: Chosen, *, environ: Mapping[str, str], 
         # Spreads probes in time; no secret hangs on it.
         return Prober(node_id=plan.node_id, on_change=on_change, rng=random.Random(), wall=wall)  # noqa: S311
 
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return Control(
         plan=plan,
         chosen=chosen,
@@ -53,6 +55,7 @@ def make_control(plan: NodePlan, chosen: Chosen, *, environ: Mapping[str, str], 
         wall=wall,
         log=log,
         tasks=tasks,
+        may_open=None if hard == resource.RLIM_INFINITY else hard,
     )
 
 

@@ -143,8 +143,8 @@ def settled_differently(plan: NodePlan, config: Config) -> tuple[str, ...]:
     differs = []
     if (config.node.id, config.node.data_dir) != (plan.node_id, plan.data_dir):
         differs.append("node")
-    here = [(each.name, each.host, each.port) for each in plan.listeners]
-    if [(each.name, each.bind.host, each.bind.port) for each in config.listeners] != here:
+    here = {each.name: (each.host, each.port) for each in plan.listeners}
+    if {each.name: (each.bind.host, each.bind.port) for each in config.listeners} != here:
         differs.append("listeners")
     if (config.admin.bind.host, config.admin.bind.port) != (plan.admin.host, plan.admin.port):
         differs.append("admin.bind")

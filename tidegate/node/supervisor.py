@@ -29,6 +29,7 @@ from pathlib import Path
 from tidegate.node import activation, census, lifeline, sockets
 from tidegate.node.child import MODULES, Child
 from tidegate.node.core import slots
+from tidegate.node.core.open_files import too_few
 from tidegate.node.core.silence import SILENCE_S, Silence
 from tidegate.node.handover import DataDirSockets
 from tidegate.node.logs import Log, setup
@@ -374,12 +375,9 @@ def allow_descriptors(plan: NodePlan, log: Log) -> None:
     most = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, max(MAX_DESCRIPTORS, plan.descriptors))
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    if hard == resource.RLIM_INFINITY or hard >= plan.descriptors:
+    sentence = too_few(needed=plan.descriptors, may_open=None if hard == resource.RLIM_INFINITY else hard)
+    if sentence is None:
         return
-    sentence = (
-        f"a process may open {hard} files, its connection limits need {plan.descriptors}; raise the limit "
-        "(`ulimit -Hn`, LimitNOFILE= in systemd) or lower listeners[].limits.max_connections"
-    )
     if plan.descriptors_must_fit:
         raise StartRefused(sentence)
     log.warning(sentence)

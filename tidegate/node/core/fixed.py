@@ -1,8 +1,9 @@
 """What of a configuration cannot change while the node runs?
 
-Listeners, the admin address and everything about the node itself were settled when its processes started: sockets are
-bound, workers counted, the data directory locked. A reload that would change them is refused as a whole, since half a
-configuration in force is one that nobody has written.
+Addresses and everything about the node itself were settled when its processes started: sockets are bound, workers
+counted, the data directory locked. What a listener does with its connections (limits, timeouts, TLS, trusted proxies)
+may change. A reload that would change the rest is refused as a whole, since half a configuration in force is one that
+nobody has written.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ def changed_but_fixed(running: Config, wanted: Config) -> tuple[str, ...]:
         for name in type(running.node).model_fields
         if getattr(running.node, name) != getattr(wanted.node, name)
     ]
-    if running.listeners != wanted.listeners:
-        changed.append("listeners")
+    changed += _changed_addresses(running, wanted)
     if running.admin.bind != wanted.admin.bind:
         changed.append("admin.bind")
     if running.observability.access_log.path != wanted.observability.access_log.path:
         changed.append("observability.access_log.path")
     return tuple(changed)
+
+
+def _changed_addresses(running: Config, wanted: Config) -> list[str]:
+    here = {listener.name: listener.bind for listener in running.listeners}
+    if here.keys() != {listener.name for listener in wanted.listeners}:
+        return ["listeners (one was added, removed or renamed)"]
+    return [f"listeners[{index}].bind" for index, one in enumerate(wanted.listeners) if one.bind != here[one.name]]
 
 
 def sentence(paths: tuple[str, ...]) -> str:

@@ -111,17 +111,47 @@ async def test_a_reload_that_would_need_a_restart_is_refused_as_a_whole(tmp_path
         assert node.supervisor is not None
         digest = (await node.status())["config"]["digest"]
         node.config["node"]["shutdown_grace"] = "7s"
-        node.config["listeners"][0]["limits"]["max_connections"] = 3000
+        node.config["listeners"][0]["bind"] = "127.0.0.1:1"
         node.config["routes"][0]["id"] = "renamed"
         node.write()
         node.supervisor.send_signal(signal.SIGHUP)
         await node.until(lambda: bool(node.log("configuration refused")), "the reload is refused")
         status = await node.status()
         assert status["config"]["last_reload"]["problems"] == [
-            "node.shutdown_grace, listeners cannot change while the node runs: "
+            "node.shutdown_grace, listeners[0].bind cannot change while the node runs: "
             "nothing of this file is in force until a restart"
         ]
         assert status["config"]["digest"] == digest
+
+
+async def test_limits_and_timeouts_of_a_listener_change_with_a_reload(tmp_path: Path) -> None:
+    async with Backend() as backend, Node(tmp_path, backend.address) as node:
+        await node.start()
+        assert node.supervisor is not None
+        large = {"X-Large": "x" * 4000}
+        assert (await node.get("/x", headers=large)).status == 200
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+        writer.write(b"GET /kept HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await reader.readuntil(b"/kept\n")).startswith(b"HTTP/1.1 200")
+        workers = [await node.pid("worker", slot) for slot in range(2)]
+
+        node.config["listeners"][0]["limits"]["max_header_bytes"] = "1KiB"
+        node.config["listeners"][0]["timeouts"] = {"idle": "200ms"}
+        node.write()
+        node.supervisor.send_signal(signal.SIGHUP)
+
+        async def is_in_force() -> bool:
+            # Each worker takes it when it comes; a row of refusals means that both have.
+            return all([(await node.get("/x", headers=large)).status == 431 for _ in range(12)])
+
+        await node.until(is_in_force, "the new limit is in force")
+        assert (await node.get("/x")).status == 200
+        # The connection from before serves another request, and ends by the new timeout (75 s was the old one).
+        writer.write(b"GET /again HTTP/1.1\r\nHost: a\r\n\r\n")
+        async with asyncio.timeout(5.0):
+            assert (await reader.read()).endswith(b"/again\n")
+        writer.close()
+        assert [await node.pid("worker", slot) for slot in range(2)] == workers, "nothing was restarted for it"
 
 
 async def test_a_node_whose_file_went_bad_starts_on_the_last_good_one_and_is_degraded(tmp_path: Path) -> None:

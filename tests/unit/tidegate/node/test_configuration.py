@@ -73,3 +73,22 @@ async def test_a_good_file_ends_the_time_on_the_last_good_one(file: Path) -> Non
     configuration = in_force(file, degraded="the file was bad")
     assert (await configuration.reload(file, environ={})).ok
     assert configuration.degraded is None
+
+
+@pytest.mark.parametrize(("may_open", "problems"), [(2000, 1), (5000, 0), (None, 0)])
+async def test_limits_with_which_the_node_could_not_start_again_are_refused(
+    file: Path, may_open: int | None, problems: int
+) -> None:
+    configuration = Configuration(load(file=file), degraded=None, wall=lambda: 5.0, workers=2, may_open=may_open)
+    edit(file, lambda changed: changed["listeners"][0].update(limits={"max_connections": 8000}))
+    attempt = await configuration.reload(file, environ={})
+    assert attempt.changed == (not problems)
+    assert len(attempt.problems) == problems
+    for problem in attempt.problems:
+        assert problem.startswith("a process may open 2000 files, its connection limits need 4640")
+
+
+async def test_a_default_that_does_not_fit_was_warned_of_at_the_start_and_refuses_nothing(file: Path) -> None:
+    configuration = Configuration(load(file=file), degraded=None, wall=lambda: 5.0, may_open=100)
+    edit(file, lambda changed: changed["routes"][0].update(id="renamed"))
+    assert (await configuration.reload(file, environ={})).changed

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from config.models import Config
 from tests.harness.configuration import load
 from tidegate.node.core.fixed import changed_but_fixed, sentence
+
+ADDED = "listeners (one was added, removed or renamed)"
 
 
 def edited(edit: Callable[[dict[str, Any]], Any]) -> tuple[str, ...]:
@@ -24,14 +27,39 @@ def test_routes_and_services_may_change() -> None:
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"limits": {"max_headers": 5, "max_connections": 5}},
+        {"timeouts": {"idle": "1s"}},
+        {"trusted_proxies": ["10.0.0.0/8"]},
+        {"proxy_protocol": True},
+    ],
+)
+def test_what_a_listener_does_with_its_connections_may_change(change: dict[str, Any]) -> None:
+    assert edited(lambda document: document["listeners"][0].update(change)) == ()
+
+
+def test_listeners_may_stand_in_another_order() -> None:
+    one, two = ({"name": name, "bind": f"127.0.0.1:{port}"} for name, port in (("one", 8081), ("two", 8082)))
+
+    def with_listeners(*listeners: dict[str, str]) -> Config:
+        return load(edit=lambda document: document.update(listeners=list(listeners))).config
+
+    assert changed_but_fixed(with_listeners(one, two), with_listeners(two, one)) == ()
+    moved = {**one, "bind": "127.0.0.1:8083"}
+    assert changed_but_fixed(with_listeners(one, two), with_listeners(two, moved)) == ("listeners[1].bind",)
+
+
+@pytest.mark.parametrize(
     ("edit", "path"),
     [
         (lambda document: document["node"].update(workers=3), "node.workers"),
         (lambda document: document["node"].update(id="other"), "node.id"),
         (lambda document: document["node"].update(data_dir="/elsewhere"), "node.data_dir"),
         (lambda document: document["node"].update(shutdown_grace="1s"), "node.shutdown_grace"),
-        (lambda document: document["listeners"][0].update(bind="127.0.0.1:8081"), "listeners"),
-        (lambda document: document["listeners"][0].update(limits={"max_headers": 5}), "listeners"),
+        (lambda document: document["listeners"][0].update(bind="127.0.0.1:8081"), "listeners[0].bind"),
+        (lambda document: document["listeners"][0].update(name="other"), ADDED),
+        (lambda document: document["listeners"].append({"name": "second", "bind": "127.0.0.1:8082"}), ADDED),
         (lambda document: document["admin"].update(bind="127.0.0.1:9901"), "admin.bind"),
         (
             lambda document: document.update(observability={"access_log": {"path": "/tmp/a.log"}}),  # noqa: S108

@@ -149,6 +149,8 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self._tunnel is not None or self._exchange is None or self._body is not None:
             return False  # nothing more to answer, or a body that will never be whole
+        if self._exchange.head.is_websocket:
+            return False  # a tunnel with one deaf end: uvloop would not even tell when it is gone
         self._exchange.close_after = True
         return not self._is_tls  # half-closed: it still waits for its answer; the loop's TLS cannot, and cuts it
 

@@ -164,3 +164,26 @@ async def test_a_slow_side_holds_the_other_back() -> None:
             steady = sent
             await asyncio.sleep(0.3)
         assert sent < 32 * 1024 * 1024
+
+
+async def test_a_client_that_half_closes_before_the_switch_gets_no_tunnel_and_leaves_nothing_behind() -> None:
+    go = asyncio.Event()
+
+    async def late(connection: Connection) -> None:
+        await connection.head()
+        await go.wait()
+        await connection.send(SWITCH)
+        await connection.rest()
+
+    async with Bench() as bench:
+        endpoint = await bench.endpoint(late)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(HANDSHAKE)
+        await until(lambda: bool(endpoint.received), "the handshake arrived")
+        client.writer.write_eof()
+        await until(lambda: bool(bench.log), "the request has ended")
+        go.set()
+        client.close()
+        await until(lambda: not bench.plane.pool.open_by_service["api"], "nothing is left")
+        assert (bench.plane.report().connections, bench.plane.report().in_flight) == (0, 0)

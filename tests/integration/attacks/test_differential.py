@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import h11
 import pytest
 import uvloop
 from hypothesis import HealthCheck, given, settings
@@ -24,8 +25,6 @@ from tests.harness.strict_http import Message, Unclear, Unfinished, read_answers
 from tests.integration.attacks.generated import Generated, requests
 
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
-h11 = pytest.importorskip("h11")
-
 EXAMPLES = 4000
 SEEN = tuple[bytes, bytes, bytes]
 """Method, target, body."""

@@ -12,6 +12,12 @@ from tests.harness.strict_http import Message, Unfinished, read_answers
 from tests.integration.attacks.hostile_answers import CUT_SHORT, REFUSED, STOLEN, TOO_LONG, Answer
 
 
+def whole_and_split(answers: list[Answer]) -> list[object]:
+    """Each as one segment, and in single bytes where that is no test of patience."""
+    whole = [pytest.param(answer, False, id=answer.name) for answer in answers]
+    return [*whole, *(pytest.param(one, True, id=f"{one.name}, in bytes") for one in answers if len(one.data) < 10_000)]
+
+
 class Liar:
     """Answers `/hostile` with what it is told, everything else with the request's own target."""
 
@@ -55,11 +61,8 @@ async def attack(bench: Bench, endpoint: RecordingEndpoint, answer: Answer) -> b
     return received
 
 
-@pytest.mark.parametrize("answer", REFUSED, ids=lambda answer: answer.name)
-@pytest.mark.parametrize("split", [False, True], ids=["whole", "bytes"])
+@pytest.mark.parametrize(("answer", "split"), whole_and_split(REFUSED))
 async def test_a_hostile_answer_is_a_502_with_its_token(answer: Answer, *, split: bool) -> None:
-    if split and len(answer.data) > 10_000:
-        pytest.skip("one byte at a time, that is a test of patience")
     liar = Liar(answer.data)
     async with RecordingEndpoint(liar, sends_single_bytes=split) as endpoint, Bench() as bench:
         received = await attack(bench, endpoint, answer)
@@ -69,12 +72,9 @@ async def test_a_hostile_answer_is_a_502_with_its_token(answer: Answer, *, split
         assert b"stolen" not in received
 
 
-@pytest.mark.parametrize("answer", CUT_SHORT, ids=lambda answer: answer.name)
-@pytest.mark.parametrize("split", [False, True], ids=["whole", "bytes"])
+@pytest.mark.parametrize(("answer", "split"), whole_and_split(CUT_SHORT))
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
 async def test_half_an_answer_never_looks_whole(answer: Answer, version: bytes, *, split: bool) -> None:
-    if split and len(answer.data) > 10_000:
-        pytest.skip("one byte at a time, that is a test of patience")
     async with RecordingEndpoint(Liar(answer.data), sends_single_bytes=split) as endpoint, Bench() as bench:
         bench.add_address(endpoint.address)
         await bench.publish()
@@ -102,8 +102,7 @@ async def test_half_an_answer_never_looks_whole(answer: Answer, version: bytes, 
         assert_never_used_again(endpoint)
 
 
-@pytest.mark.parametrize("answer", TOO_LONG, ids=lambda answer: answer.name)
-@pytest.mark.parametrize("split", [False, True], ids=["whole", "bytes"])
+@pytest.mark.parametrize(("answer", "split"), whole_and_split(TOO_LONG))
 async def test_what_follows_a_whole_answer_reaches_nobody(answer: Answer, *, split: bool) -> None:
     async with RecordingEndpoint(Liar(answer.data), sends_single_bytes=split) as endpoint, Bench() as bench:
         received = await attack(bench, endpoint, answer)

@@ -41,11 +41,11 @@ class Lifeline:
     def tell(self, message: lifeline.FromChild) -> None:
         lifeline.tell(self._end, message)
 
-    async def beat(self) -> None:
-        """Say each second that this loop turns, for as long as somebody listens."""
+    async def beat(self, every_s: float = lifeline.BEAT_EVERY_S) -> None:
+        """Say again and again that this loop turns, for as long as somebody listens."""
         while not self.is_orphan:
             self.tell(lifeline.Beat())
-            await asyncio.sleep(lifeline.BEAT_EVERY_S)
+            await asyncio.sleep(every_s)
 
     def close(self) -> None:
         self._loop.remove_reader(self._end)

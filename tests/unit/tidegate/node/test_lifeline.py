@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tidegate.node import lifeline
-from tidegate.node.lifeline import Accept, ChildState, Draining, Processes, Ready, Release, Reloaded, ToChild
+from tidegate.node.lifeline import Accept, Beat, ChildState, Draining, Processes, Ready, Release, Reloaded, ToChild
 
 
 def test_messages_cross_whole_and_in_order() -> None:
@@ -22,7 +22,8 @@ def test_messages_cross_whole_and_in_order() -> None:
         assert [lifeline.hear_as_child(child) for _ in told] == told
         assert lifeline.tell(child, Ready())
         assert lifeline.tell(child, Reloaded(ok=False))
-        assert [lifeline.hear_from_child(supervisor) for _ in range(2)] == [Ready(), Reloaded(ok=False)]
+        assert lifeline.tell(child, Beat())
+        assert [lifeline.hear_from_child(supervisor) for _ in range(3)] == [Ready(), Reloaded(ok=False), Beat()]
 
 
 def test_silence_is_not_an_end() -> None:

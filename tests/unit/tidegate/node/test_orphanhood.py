@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from tests.harness.node import ports
 from tidegate.demo.waiting import until
 from tidegate.node import lifeline, sockets
 from tidegate.node.handover import DataDirSockets, Held, ask, socket_name
-from tidegate.node.lifeline import Accept, Draining, Ready, ToChild
+from tidegate.node.lifeline import Accept, Beat, Draining, Ready, ToChild
 from tidegate.node.logs import Log
 from tidegate.node.orphanhood import Lifeline
 from tidegate.node.plan import Address
@@ -30,6 +31,26 @@ async def test_orders_are_heard_and_answers_told(tmp_path: Path) -> None:
     assert lifeline.hear_from_child(ours) == Ready()
     child.close()
     ours.close()
+    directory.close()
+
+
+async def test_a_child_beats_for_as_long_as_somebody_listens(tmp_path: Path) -> None:
+    ours, theirs = lifeline.pair()
+    directory = DataDirSockets(tmp_path)
+    child = Lifeline(
+        theirs.detach(), directory=directory, on_order=lambda order: None, held=dict, log=Log(lambda _: None)
+    )
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(child.beat(every_s=0.001), name="beat")
+        heard = 0
+        while heard < 3:
+            await asyncio.sleep(0)
+            with contextlib.suppress(BlockingIOError):
+                assert lifeline.hear_from_child(ours) == Beat()
+                heard += 1
+        ours.close()
+    assert child.is_orphan
+    child.close()
     directory.close()
 
 

@@ -35,8 +35,10 @@ from bench.results import Results
 from bench.sections import SECTIONS
 
 RESULTS = Path("bench/results")
-FULL = Effort(rounds=7, seconds=5.0, idle_connections=IDLE_CONNECTIONS, warm_up_s=1.0, everyone_flat=True)
-QUICK = Effort(rounds=2, seconds=1.0, idle_connections=1000, warm_up_s=0.0, everyone_flat=False)
+FULL = Effort(
+    rounds=7, other_rounds=7, seconds=5.0, idle_connections=IDLE_CONNECTIONS, warm_up_s=1.0, everyone_flat=True
+)
+QUICK = Effort(rounds=2, other_rounds=1, seconds=1.0, idle_connections=1000, warm_up_s=0.0, everyone_flat=False)
 
 
 def everyone(trees: Sequence[Path]) -> Sequence[Contestant]:
@@ -66,6 +68,7 @@ def run(lab: Lab, sections: Sequence[str]) -> None:
         began = time.monotonic()
         print(f"bench: {name} ...", end=" ", flush=True)
         SECTIONS[name](lab)
+        lab.is_first = False
         print(f"{time.monotonic() - began:.0f} s", flush=True)
 
 
@@ -130,6 +133,7 @@ def effort_of(given: argparse.Namespace) -> Effort:
     usual = QUICK if given.quick else FULL
     return Effort(
         rounds=given.rounds or usual.rounds,
+        other_rounds=given.rounds or usual.other_rounds,
         seconds=given.seconds or usual.seconds,
         idle_connections=given.idle_connections or usual.idle_connections,
         warm_up_s=usual.warm_up_s,

@@ -35,6 +35,8 @@ class Effort:
     """How long and how often."""
 
     rounds: int
+    """Of the first section, which most goals are about."""
+    other_rounds: int
     seconds: float
     idle_connections: int
     warm_up_s: float
@@ -61,6 +63,8 @@ class Lab:
     effort: Effort
     contestants: Sequence[Contestant]
     results: Results = field(default_factory=Results)
+    is_first: bool = True
+    """Whether the section under way is the first."""
     commands: dict[str, str] = field(default_factory=dict)
     """By what they measure: the command of one load."""
 
@@ -119,7 +123,8 @@ class Lab:
 
     def rounds(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Instance]]:
         """Everyone's turn in every round."""
-        return ((number, instance) for number in range(self.effort.rounds) for instance in instances)
+        rounds = self.effort.rounds if self.is_first else self.effort.other_rounds
+        return ((number, instance) for number in range(rounds) for instance in instances)
 
     def measure(
         self,
@@ -131,13 +136,14 @@ class Lab:
         headers: Sequence[tuple[str, str]] = (),
         seconds: float | None = None,
         must_keep: bool = True,
+        is_varied: bool = False,
     ) -> Cost:
         """One load by wrk. Raises `NotMeasured` or `LoadFailed` unless every request took the whole way.
 
-        `must_keep`: over connections to the backend that were kept.
+        `must_keep`: over connections to the backend that were kept. `is_varied`: no two requests in a row are alike.
         """
         script = self.directory / "load.lua"
-        script.write_text(wrk.script(paths, headers))
+        script.write_text(wrk.script(paths, headers, is_varied=is_varied))
         arguments = wrk.command(
             instance.url + paths[0], script, connections=connections, seconds=seconds or self.effort.seconds
         )

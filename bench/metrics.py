@@ -31,9 +31,10 @@ METRICS = (
     Metric("request.cpu_us", "CPU a request, 13 header fields", "µs", is_pictured=True),
     Metric("request.rate", "requests a second on one core", "1/s", 0, is_rate=True, is_pictured=True),
     Metric("request.beside_us", "CPU a request of processes beside it", "µs", is_compared=False),
+    Metric("varied.cpu_us", "CPU a request, one field differs from the last request's", "µs"),
     Metric(
         "latency.rate",
-        "fixed rate, a third of the line above, at most 12,000",
+        "fixed rate, a third of that, at most 12,000",
         "1/s",
         0,
         is_rate=True,

@@ -28,6 +28,8 @@ GROWING = ("nginx", "HAProxy", "Envoy", "Tidegate")
 """Of whom the cost of growth is measured; when there is little time, of Tidegate alone."""
 STREAMS = 8
 TUNNELS = 32
+VARIANTS = 17
+"""No divisor of the number of connections: each gets them all."""
 PACED_CONNECTIONS = 64
 PACED_AT_MOST = 12_000
 """Requests a second that client and backend bear on their core with room to spare; nobody is asked for more."""
@@ -40,6 +42,7 @@ def requests(lab: Lab) -> None:
     """Everything that the plainest setting shows."""
     with lab.instances("request", Setting()) as instances:
         _costs(lab, "request", instances)
+        _varied(lab, instances)
         _latencies(lab, instances)
         _streams(lab, instances)
         _connections(lab, instances)
@@ -132,6 +135,14 @@ def _costs(lab: Lab, section: str, instances: Sequence[Instance], headers: Seque
             lab.results.add("request.rate", instance.name, number, cost.rate)
             if cost.beside_us:
                 lab.results.add("request.beside_us", instance.name, number, cost.beside_us)
+
+
+def _varied(lab: Lab, instances: Sequence[Instance]) -> None:
+    """Fields that change from request to request: whoever remembers the last ones gains nothing by it."""
+    for number, instance in lab.rounds(instances):
+        cost = _attempt(lab, "varied", instance, _load(lab, "varied", instance, (PATH,) * VARIANTS, is_varied=True))
+        if cost is not None:
+            lab.results.add("varied.cpu_us", instance.name, number, cost.cpu_us)
 
 
 def _latencies(lab: Lab, instances: Sequence[Instance]) -> None:

@@ -54,14 +54,20 @@ class Ran:
     seconds: float
 
 
-def script(paths: Sequence[str], headers: Sequence[tuple[str, str]] = ()) -> str:
-    """Lua for wrk. One path is sent as it stands; several in turn, each formatted once."""
+def script(paths: Sequence[str], headers: Sequence[tuple[str, str]] = (), *, is_varied: bool = False) -> str:
+    """Lua for wrk. One path is sent as it stands; several in turn, each formatted once.
+
+    `is_varied`: with another value of one field each, so that nothing learnt from the last request fits the next.
+    """
     lines = [f'wrk.headers["{name}"] = "{value}"' for name, value in (*HEADERS, *headers)]
     if len(paths) > 1:
         quoted = ", ".join(f'"{path}"' for path in paths)
+        fields = ", with(i)" if is_varied else ""
         lines += [
+            "function with(i) local all = {} for k, v in pairs(wrk.headers) do all[k] = v end",
+            "all['X-Client'] = 'desktop-' .. i; return all end",
             f"local paths, made, at = {{{quoted}}}, {{}}, 0",
-            "function init() for i, path in ipairs(paths) do made[i] = wrk.format(nil, path) end end",
+            f"function init() for i, path in ipairs(paths) do made[i] = wrk.format(nil, path{fields}) end end",
             "function request() at = at % #made + 1; return made[at] end",
         ]
     return "\n".join(lines) + "\n"

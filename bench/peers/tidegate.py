@@ -45,7 +45,8 @@ class Tidegate:
 
     def prepare(self, setting: Setting, place: Place) -> Launch:
         (place.directory / "tidegate.yaml").write_text(json.dumps(configuration(setting, place)))
-        environment = {"PYTHONPATH": str(self._tree or Path.cwd())}
+        # Without the second, Python would look into the working directory first, for the children too.
+        environment = {"PYTHONPATH": str(self._tree or Path.cwd()), "PYTHONSAFEPATH": "1"}
         return Launch((sys.executable, "-m", "tidegate", "serve", "--config", place.path("tidegate.yaml")), environment)
 
     def measured(self, place: Place, pids: Sequence[int]) -> Sequence[int]:

@@ -52,3 +52,9 @@ def test_several_paths_are_formatted_once_and_sent_in_turn() -> None:
     assert '{"/a", "/b"}' in lua
     assert 'wrk.headers["Connection"] = "close"' in lua
     assert lua.count("wrk.format") == 1
+
+
+def test_varied_requests_keep_all_their_fields_and_change_one() -> None:
+    lua = script(["/a", "/a"], is_varied=True)
+    assert "wrk.format(nil, path, with(i))" in lua
+    assert "pairs(wrk.headers)" in lua

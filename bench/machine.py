@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,9 +26,15 @@ def facts(now: str) -> Mapping[str, str]:
         "commit": commit(),
         "processor": f"{processor(CPU_INFO.read_text())}, {os.cpu_count()} cores",
         "kernel": f"{platform.system()} {platform.release()}",
-        "Python": platform.python_version(),
+        "Python": f"{platform.python_version()}, {build(sysconfig.get_config_var('CONFIG_ARGS') or '')}",
         "load before the start": f"{os.getloadavg()[0]:.1f} processes wanted to run",
     }
+
+
+def build(configured: str) -> str:
+    """How the interpreter was made: with profile-guided optimisation the same code costs about a fifth less."""
+    is_optimised = "--enable-optimizations" in configured
+    return "built with profile-guided optimisation" if is_optimised else "built without profile-guided optimisation"
 
 
 def commit() -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bench.machine import facts, processor
+from bench.machine import build, facts, processor
 
 
 def test_the_processor_is_named() -> None:
@@ -15,3 +15,8 @@ def test_the_facts_say_when_and_of_what() -> None:
     found = facts("2030-01-01 00:00 UTC")
     assert found["date"] == "2030-01-01 00:00 UTC"
     assert {"commit", "processor", "kernel", "Python"} <= found.keys()
+
+
+def test_an_interpreter_says_how_it_was_built() -> None:
+    assert build("'--enable-shared' '--enable-optimizations'").startswith("built with ")
+    assert build("'--enable-shared'").startswith("built without ")

@@ -13,8 +13,8 @@ from gateway.proxy.roles import Upstream
 
 IDLE_S: Final = 4.0
 """Node's and uvicorn's servers close an idle connection after 5 s; ours goes first."""
-MAX_IDLE: Final = 256
-"""Of one endpoint: what a burst leaves behind is not kept for ever."""
+MAX_IDLE: Final = 1024
+"""Of one endpoint: what a service may have open by default. Fewer, and every burst closes what the next one opens."""
 
 
 class Pool:

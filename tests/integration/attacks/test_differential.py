@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import h11
@@ -30,19 +29,22 @@ SEEN = tuple[bytes, bytes, bytes]
 """Method, target, body."""
 
 
-@dataclass(repr=False)
 class Setting:
-    """One loop, one data plane, its endpoint, and the peers with theirs; for all examples of a test."""
+    """One loop, one data plane, its endpoint, and the peers with theirs; for all examples of a test.
 
-    loop: asyncio.AbstractEventLoop
-    bench: Bench
-    endpoint: RecordingEndpoint
-    others: dict[str, tuple[int, RecordingEndpoint]]
-    faults: list[str]
-    passed_on: int = 0
-    refused: int = 0
-    compared: int = 0
-    """Streams that a peer understood as we do."""
+    Not a dataclass: Hypothesis would print all of its fields beside the one example that matters.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, bench: Bench, endpoint: RecordingEndpoint) -> None:
+        self.loop = loop
+        self.bench = bench
+        self.endpoint = endpoint
+        self.others: dict[str, tuple[int, RecordingEndpoint]] = {}
+        self.faults: list[str] = []
+        self.passed_on = 0
+        self.refused = 0
+        self.compared = 0
+        """Streams that a peer understood as we do."""
 
 
 @pytest.fixture
@@ -60,20 +62,18 @@ def setting(tmp_path: Path) -> Iterator[Setting]:
 
 @contextlib.asynccontextmanager
 async def _setting(directory: Path, loop: asyncio.AbstractEventLoop) -> AsyncIterator[Setting]:
-    faults: list[str] = []
-    loop.set_exception_handler(lambda _, context: faults.append(repr(context)))
     async with contextlib.AsyncExitStack() as stack:
-        others: dict[str, tuple[int, RecordingEndpoint]] = {}
+        endpoint = await stack.enter_async_context(RecordingEndpoint())
+        made = Setting(loop, await stack.enter_async_context(Bench()), endpoint)
+        loop.set_exception_handler(lambda _, context: made.faults.append(repr(context)))
         for name in peers.NAMES:
             if peers.path_of(name) is not None:
                 behind = await stack.enter_async_context(RecordingEndpoint())
                 port = await stack.enter_async_context(peers.peer(name, behind.port, directory=directory))
-                others[name] = (port, behind)
-        endpoint = await stack.enter_async_context(RecordingEndpoint())
-        bench = await stack.enter_async_context(Bench())
-        bench.add_address(endpoint.address)
-        await bench.publish()
-        yield Setting(loop, bench, endpoint, others, faults)
+                made.others[name] = (port, behind)
+        made.bench.add_address(endpoint.address)
+        await made.bench.publish()
+        yield made
 
 
 @settings(

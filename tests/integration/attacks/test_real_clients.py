@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import httpx
 import pytest
 import requests
 from aiohttp import web
@@ -99,7 +100,7 @@ async def run(*command: str | Path, within_s: float = 30) -> str:
 def installed(program: str) -> str:
     path = shutil.which(program)
     if path is None:
-        pytest.skip(f"{program} is not installed: scripts/setup --tests")
+        pytest.fail(f"{program} is not installed: scripts/setup --tests")
     return path
 
 
@@ -145,8 +146,6 @@ async def test_requests() -> None:
 
 
 async def test_httpx() -> None:
-    httpx = pytest.importorskip("httpx")
-
     async def pieces() -> AsyncIterator[bytes]:
         for at in range(0, LARGE, 100_000):
             yield BODY[at : at + 100_000]

@@ -33,7 +33,7 @@ async def test_a_well_known_proxy_lets_some_of_the_attacks_pass(
     name: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     if peers.path_of(name) is None:
-        pytest.skip(f"{name} is not installed: scripts/setup --tests")
+        pytest.fail(f"{name} is not installed: scripts/setup --tests")
     async with RecordingEndpoint() as endpoint, peers.peer(name, endpoint.port, directory=tmp_path) as port:
         received, _ = await converse(port, [b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"])
         assert received.startswith(b"HTTP/1.1 200 "), "it serves what is right"

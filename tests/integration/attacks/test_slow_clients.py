@@ -48,7 +48,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 async def test_a_slow_crowd_costs_nobody_else(attack: str, tmp_path: Path) -> None:
     program = shutil.which("slowhttptest")
     if program is None:
-        pytest.skip("slowhttptest is not installed: scripts/setup --tests")
+        pytest.fail("slowhttptest is not installed: scripts/setup --tests")
     server = await asyncio.start_server(_serve, "127.0.0.1", 0, backlog=1024)
     async with Node(tmp_path, f"127.0.0.1:{server.sockets[0].getsockname()[1]}", workers=1) as node:
         node.config["listeners"][0]["timeouts"] = {"header": "2s", "body_idle": "2s", "write": "2s"}

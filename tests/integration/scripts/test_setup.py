@@ -120,8 +120,9 @@ def test_a_second_run_does_nothing(machine: Machine) -> None:
 def test_a_machine_without_go_is_told_what_it_is_needed_for(machine: Machine) -> None:
     machine.has("python3", Path(sys.executable))
     machine.has_environment()
-    for server in ("git", "ip", "redis-server", "postgres"):
-        machine.has_script(server, "exit 0")
+    servers = ("git", "ip", "redis-server", "postgres", "nginx", "haproxy")
+    for program in (*servers, "curl", "node", "slowhttptest", "chromium-headless-shell"):
+        machine.has_script(program, "exit 0")
     done = machine.setup("--tests", GO="")
     assert done.returncode == 1
     assert last_line(done).startswith("setup: needs Go 1.23 or newer to build the Toxiproxy server: install Go, or put")

@@ -60,6 +60,7 @@ _SPECIAL_FIELD: Final = re.compile(rb"\r\n(" + _SPECIAL_NAMES.replace(b"-", b"[-
 _AUTHORITY: Final = re.compile(rb"(?:[a-z0-9_](?:[a-z0-9_.-]*)|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _ABSOLUTE: Final = re.compile(rb"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
 _TARGET: Final = re.compile(rb"[!-~]+")
+"""llhttp takes a bare LF in a target for the end of an HTTP/0.9 line, and what follows it for a field."""
 _VERSION_SHAPE: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 _KEPT: Final = frozenset((b"host", b"via", b"content-length"))
@@ -165,8 +166,6 @@ def parse_request_head(
     block = head.block = raw[line_end:]
     if previous is not None and previous.block == block and previous.version == version and not previous.is_websocket:
         _take_fields(head, previous)
-        if not _TARGET.fullmatch(target):
-            raise RequestRefused("a target with something else than visible characters")
         _read_target(head, target, scheme)
         return head
     _read_fields(head)  # before llhttp, whose refusals say less
@@ -208,6 +207,8 @@ def _read_request_line(line: bytes) -> tuple[str, bytes, int]:
                 f"method {method_name.decode()}, which is never proxied", status=405, reason="method_forbidden"
             )
         raise RequestRefused("an unknown method", status=501, reason="method_unknown")
+    if not _TARGET.fullmatch(target):
+        raise RequestRefused("a target with something else than visible characters")
     return method, target, version
 
 

@@ -1,9 +1,10 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. `make` alone lists the rest.
 
 ARGS ?=
+SEEDS ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench fast chaos lock clean
+.PHONY: help setup demo test check format bench bench-health bench-sync fast chaos simulate lock clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,9 +36,21 @@ bench: ## speed, side by side with other proxies (ARGS passes options)
 	@scripts/setup
 	@scripts/bench $(ARGS)
 
-chaos: ## real faults against a real node: one line a promise (ARGS=--short: the quick ones)
+bench-health: ## how long failures take to be dealt with (ARGS=--quick: one round each)
+	@scripts/setup --tests
+	@.venv/bin/python -m bench.health $(ARGS)
+
+bench-sync: ## replication, side by side with other products (ARGS=--quick: one round of few documents)
+	@scripts/setup --tests
+	@.venv/bin/python -m bench.sync $(ARGS)
+
+chaos: ## real faults against three real regions: promises, figures, pictures (ARGS=--short: what CI runs)
 	@scripts/setup --tests
 	@.venv/bin/python -m chaos $(ARGS)
+
+simulate: ## regions under every misfortune, in virtual time (SEEDS=2000, ARGS="--seed 7": one again)
+	@scripts/setup
+	@.venv/bin/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 lock: ## recompile the lock files after a change of pyproject.toml (ARGS=--upgrade: newest versions)
 	@scripts/setup

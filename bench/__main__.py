@@ -36,14 +36,16 @@ from bench.sections import SECTIONS
 
 RESULTS = Path("bench/results")
 FULL = Effort(
-    rounds=7, other_rounds=7, seconds=5.0, idle_connections=IDLE_CONNECTIONS, warm_up_s=1.0, everyone_flat=True
+    rounds=5, other_rounds=5, seconds=2.0, idle_connections=IDLE_CONNECTIONS, warm_up_s=1.0, everyone_flat=True
 )
 QUICK = Effort(rounds=2, other_rounds=1, seconds=1.0, idle_connections=1000, warm_up_s=0.0, everyone_flat=False)
 
 
-def everyone(trees: Sequence[Path]) -> Sequence[Contestant]:
+def everyone(trees: Sequence[Path], compiled: Path | None = None) -> Sequence[Contestant]:
+    """`compiled`: a copy of this tree with its hot modules compiled; it is then the one that goals are judged by."""
+    ours = [Tidegate()] if compiled is None else [Tidegate(tree=compiled.resolve()), Tidegate(f"{US} from source")]
     others = [Tidegate(f"{US} {tree.name}", tree.resolve()) for tree in trees]
-    return (Tidegate(), *others, Floor(), Nginx(), Haproxy(), Envoy(), Caddy(), Traefik())
+    return (*ours, *others, Floor(), Nginx(), Haproxy(), Envoy(), Caddy(), Traefik())
 
 
 def chosen(contestants: Sequence[Contestant], only: str) -> Sequence[Contestant]:
@@ -124,6 +126,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of each load")
     parser.add_argument("--idle-connections", type=int)
+    parser.add_argument("--compiled", type=Path, help="a copy of this tree by scripts/compile.py --copy, to be judged")
     parser.add_argument("--tree", type=Path, action="append", default=[], help="another working tree to compare with")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     return parser.parse_args(arguments)
@@ -146,7 +149,7 @@ def main(arguments: Sequence[str]) -> int:
     sections = given.sections.split(",") if given.sections else list(SECTIONS)
     if unknown := set(sections) - SECTIONS.keys():
         raise SystemExit(f"bench: found section {', '.join(unknown)}, expected some of {', '.join(SECTIONS)}")
-    contestants = chosen(everyone(given.tree), given.only)
+    contestants = chosen(everyone(given.tree, given.compiled), given.only)
     effort = effort_of(given)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -4,6 +4,8 @@ So a proxy that left out its work is caught by the load generator, which counts 
 
     /...      131 bytes, as a small JSON document has
     /big      1 MiB, streamed from the page cache
+    /whoami   the address that was connected to: which endpoint it is
+    /sick     500 at the first address, 200 at the others
 """
 
 from __future__ import annotations
@@ -59,6 +61,11 @@ http {{
     if ($http_x_forwarded_for = "") {{ return 500; }}
     location / {{ return 200 '{BODY}'; }}
     location = /big {{ root {place.directory}; }}
+    location = /whoami {{ return 200 $server_addr; }}
+    location = /sick {{
+      if ($server_addr = {addresses[0].rpartition(":")[0]}) {{ return 500; }}
+      return 200 well;
+    }}
   }}
   server {{
     listen 127.0.0.1:{place.admin_port};

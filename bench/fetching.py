@@ -27,6 +27,18 @@ def fetch(
         connection.close()
 
 
+def fetch_as(port: int, path: str, cookie: str) -> tuple[str, str]:
+    """The body, and what the client's cookie is then: the one that came, else the one it had. Raises OSError."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2.0)
+    try:
+        connection.request("GET", path, headers={"Connection": "close", **({"Cookie": cookie} if cookie else {})})
+        answer = connection.getresponse()
+        came = answer.getheader("Set-Cookie")
+        return answer.read().decode(errors="replace"), came.partition(";")[0] if came else cookie
+    finally:
+        connection.close()
+
+
 def answers(port: int, path: str, *, tls: bool = False) -> bool:
     """Whether it answers 200 by now."""
     try:

@@ -55,6 +55,7 @@ def judge(results: Results) -> Sequence[Judged]:
         *(_at_most(results, goal) for goal in AT_MOST),
         _idle(results),
         *(_flat(results, name, keys) for name, keys in FLAT_KEYS),
+        *(_flat_beside(results, name, keys) for name, keys in FLAT_KEYS),
     ]
 
 
@@ -88,6 +89,19 @@ def _flat(results: Results, name: str, keys: Sequence[str]) -> Judged:
     worst = max(known) / min(known)
     shown = ", ".join(f"{count}: {ratio:.2f}" for count, ratio in zip(counts, known, strict=True))
     return Judged(sentence, f"{shown}; {worst:.2f} apart", "met" if worst <= FLAT else "not met")
+
+
+def _flat_beside(results: Results, name: str, keys: Sequence[str], peer: str = "nginx") -> Judged:
+    """What the machine itself makes dearer, such as a wake-up for one request instead of for thirty, peers pay too."""
+    counts = [key.partition(".")[2] for key in keys]
+    sentence = f"the same beside {peer}: the ratio to it grows by at most {FLAT - 1:.0%} with {name}"
+    ratios = [results.ratio(key, US, peer) for key in keys]
+    if any(ratio is None for ratio in ratios):
+        return _missing(results, sentence, keys[0])
+    known = [ratio.median for ratio in ratios if ratio is not None]
+    grown = max(known[1:]) / known[0]
+    shown = ", ".join(f"{count}: {ratio:.2f}" for count, ratio in zip(counts, known, strict=True))
+    return Judged(sentence, f"{shown}; {grown:.2f} times the first", "met" if grown <= FLAT else "not met")
 
 
 def _missing(results: Results, sentence: str, metric: str) -> Judged:

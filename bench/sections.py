@@ -15,7 +15,7 @@ import trustme
 
 from bench import metrics
 from bench.backend import BIG
-from bench.fetching import answers, fetch
+from bench.fetching import answers, fetch, fetch_as
 from bench.instance import Instance, NotMeasured, spread_paths
 from bench.lab import Cost, Lab
 from bench.paced import END, OK, request_bytes
@@ -36,6 +36,13 @@ PACED_AT_MOST = 12_000
 PATH = "/v1/profile/1"
 
 T = TypeVar("T")
+
+
+HeadersOf = Callable[[Instance], Sequence[tuple[str, str]]]
+
+
+def _no_headers(instance: Instance) -> Sequence[tuple[str, str]]:
+    return ()
 
 
 def requests(lab: Lab) -> None:
@@ -65,14 +72,17 @@ def logged(lab: Lab) -> None:
 
 
 def policies(lab: Lab) -> None:
-    """With a limit that is never reached; that it is there is seen beside it, with one that is."""
+    """With a limit that is never reached, and a client whose session sticks. That each policy acts is seen before."""
     with lab.instances("policies", Setting(policies=True, limit_per_s=1)) as limited:
         for instance in limited:
             _attempt(lab, "policies", instance, partial(_limits, instance))
+    with lab.instances("policies", Setting(policies=True, endpoints=2)) as pairs:
+        for instance in pairs:
+            _attempt(lab, "policies", instance, partial(_sticks, instance))
+            _attempt(lab, "policies", instance, partial(_ejects, instance))
     with lab.instances("policies", Setting(policies=True)) as instances:
-        for instance in instances:
-            _attempt(lab, "policies", instance, partial(_sets_cookie, instance))
-        _costs(lab, "policies", instances)
+        cookies = {each: _attempt(lab, "policies", each, partial(_session, each)) or "" for each in instances}
+        _costs(lab, "policies", instances, lambda instance: (("Cookie", cookies[instance]),))
 
 
 def tls(lab: Lab) -> None:
@@ -122,12 +132,12 @@ SECTIONS: dict[str, Callable[[Lab], None]] = {
 # -- loads
 
 
-def _costs(lab: Lab, section: str, instances: Sequence[Instance], headers: Sequence[tuple[str, str]] = ()) -> None:
+def _costs(lab: Lab, section: str, instances: Sequence[Instance], headers_of: HeadersOf = _no_headers) -> None:
     """CPU a request of everyone, in turns."""
     for instance in instances:
-        _warm_up(lab, section, instance, headers=headers)
+        _warm_up(lab, section, instance, headers=headers_of(instance))
     for number, instance in lab.rounds(instances):
-        cost = _attempt(lab, section, instance, _load(lab, section, instance, headers=headers))
+        cost = _attempt(lab, section, instance, _load(lab, section, instance, headers=headers_of(instance)))
         if cost is None:
             continue
         lab.results.add(f"{section}.cpu_us", instance.name, number, cost.cpu_us)
@@ -270,11 +280,29 @@ def _limits(instance: Instance) -> None:
         raise NotMeasured(f"more than the limit was answered {sorted(statuses)}, expected 429")
 
 
-def _sets_cookie(instance: Instance) -> None:
-    with socket.create_connection(("127.0.0.1", instance.place.port), timeout=5) as client:
-        client.sendall(request_bytes(instance.place.port, PATH))
-        if b"tidegate_session=" not in client.recv(65536):
-            raise NotMeasured("no sticky cookie came")
+def _session(instance: Instance) -> str:
+    """A client's cookie."""
+    cookie = fetch_as(instance.place.port, PATH, "")[1]
+    if not cookie.startswith("tidegate_session="):
+        raise NotMeasured(f"no sticky cookie came, but {cookie[:60]!r}")
+    return cookie
+
+
+def _sticks(instance: Instance) -> None:
+    """One client always comes to the same endpoint, many clients come to both."""
+    port = instance.place.port
+    first, cookie = fetch_as(port, "/whoami", "")
+    others = {fetch_as(port, "/whoami", cookie)[0] for _ in range(20)}
+    everybody = {fetch_as(port, "/whoami", "")[0] for _ in range(40)}
+    if others != {first} or len(everybody) != 2:
+        raise NotMeasured(f"a client with a cookie of {first} came to {others}, clients without one to {everybody}")
+
+
+def _ejects(instance: Instance) -> None:
+    """An endpoint that answers with errors is left out soon."""
+    statuses = [fetch(instance.place.port, "/sick")[0] for _ in range(80)]
+    if 500 not in statuses or 500 in statuses[-20:]:
+        raise NotMeasured(f"of 80 requests {statuses.count(500)} met the sick endpoint, the last ones too or none")
 
 
 def _hold_idle(lab: Lab, instance: Instance, wanted: int) -> None:

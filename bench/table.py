@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.goals import US, judge
+from bench.markdown import NONE, absent, ratios, table
 from bench.metrics import METRICS, Metric
 from bench.results import Results
 
 INTRODUCTION = """\
 Every proxy does the same work: it forwards to the same backend with kept connections on both sides, adds
 `X-Forwarded-For`, counts, and has one worker or thread. Tidegate does so with all its defaults on: routing, health
-gate, retries, request id, `Via`, forwarding headers, time-outs. CPU is the kernel's account of all processes that
+gate, retries, request id, `Via`, forwarding headers, time-outs; `Tidegate` is compiled as `make fast` does,
+`Tidegate from source` is not. CPU is the kernel's account of all processes that
 carry traffic. `floor` is a bare uvloop + httptools proxy without any of it: what Python costs before a product.
 """
 METHOD = """\
@@ -20,7 +22,6 @@ that finds every connection busy is charged for its wait. Every load proved that
 a 200, which the backend gives only to a request with `X-Forwarded-For`; the backend saw every request, over connections
 that were kept; the proxy's own counters moved by as many.
 """
-NONE = "-"
 
 
 def page(
@@ -43,7 +44,7 @@ def page(
         "",
         "## Goals",
         "",
-        *_rows(("goal", "measured", ""), [(one.goal, one.measured, f"**{one.verdict}**") for one in judge(results)]),
+        *table(("goal", "measured", ""), [(one.goal, one.measured, f"**{one.verdict}**") for one in judge(results)]),
         "",
         "## Numbers",
         "",
@@ -57,15 +58,15 @@ def page(
         "",
         "The median of the ratios within each round, and the lowest and highest. Below 1 is less than the other.",
         "",
-        *_ratios(results, contestants),
+        *ratios(results, contestants, METRICS),
         "",
         "## What is not there, and why",
         "",
-        *_absent(results),
+        *absent(results),
         "",
         "## How",
         "",
-        *_rows(("", ""), [*facts.items(), *((f"version of {name}", version) for name, version in versions.items())]),
+        *table(("", ""), [*facts.items(), *((f"version of {name}", version) for name, version in versions.items())]),
         "",
         *(f"- {what}: `{command}`" for what, command in commands.items()),
         "",
@@ -84,29 +85,4 @@ def _numbers(results: Results, contestants: Sequence[str]) -> Iterator[str]:
         values = [results.median(metric.key, name) for name in contestants]
         if any(value is not None for value in values):
             rows.append((f"{metric.label}, {metric.unit}".rstrip(", "), *(shown(value, metric) for value in values)))
-    return _rows(("", *contestants), rows)
-
-
-def _ratios(results: Results, contestants: Sequence[str]) -> Iterator[str]:
-    others = [name for name in contestants if name != US]
-    rows = []
-    for metric in METRICS:
-        ratios = [results.ratio(metric.key, US, name) for name in others]
-        if metric.is_compared and any(ratios):
-            cells = [f"{one.median:.2f} ({one.lowest:.2f} to {one.highest:.2f})" if one else NONE for one in ratios]
-            rows.append((metric.label, *cells))
-    return _rows(("", *(f"/ {name}" for name in others)), rows)
-
-
-def _absent(results: Results) -> Iterator[str]:
-    if not results.absent:
-        yield "Everything is there."
-    for (section, name), why in results.absent.items():
-        yield f"- {name}, {section}: {why}"
-
-
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+    return table(("", *contestants), rows)

@@ -35,7 +35,7 @@ from tidegate.node.wall import wall
 
 HOST = "127.0.0.1"
 NODE = "node-under-test"
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 90.0
 SETTLE_WITHIN_S = ANSWER_TIMEOUT_S + 2.0
 SHOWN_WITHIN_S = 20.0
 STOP_GRACE_S = 8.0

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,8 +169,16 @@ def find_server(root: Path) -> Path:
 async def running(binary: Path, *, log: Path, rng: random.Random) -> AsyncIterator[Toxiproxy]:
     """A server of our own on a free port, ended with the block, and with this process however that ends."""
     (port,) = free_ports(1, rng=rng)
-    program = Program("toxiproxy", (str(binary), "-host", "127.0.0.1", "-port", str(port)), log=log, environment={})
-    server = Toxiproxy("127.0.0.1", port)
+    command = (str(binary), "-host", "127.0.0.1", "-port", str(port))
+    async with running_at("127.0.0.1", port, command=command, log=log) as server:
+        yield server
+
+
+@asynccontextmanager
+async def running_at(host: str, port: int, *, command: Sequence[str], log: Path) -> AsyncIterator[Toxiproxy]:
+    """A server whose command, or what leads to it, makes it listen there. Raises ToxiproxyError."""
+    program = Program("toxiproxy", command, log=log, environment={})
+    server = Toxiproxy(host, port)
     program.start()
     try:
         try:

@@ -45,9 +45,14 @@ def check(config: Config) -> Iterator[Finding]:
     for index, listener in enumerate(config.listeners):
         if listener.tls is not None:
             yield from _server(("listeners", index, "tls"), listener.tls)
+    if config.admin.tls is not None:
+        yield from _server(("admin", "tls"), config.admin.tls)
     for index, service in enumerate(config.services):
         if service.upstream_tls is not None:
             yield from _client(("services", index, "upstream_tls"), service.upstream_tls)
+    for index, region in enumerate(config.regions):
+        if region.gateway_tls is not None:
+            yield from _client(("regions", index, "gateway_tls"), region.gateway_tls)
 
 
 def _server(path: KeyPath, tls: ServerTls) -> Iterator[Finding]:

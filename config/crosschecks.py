@@ -5,7 +5,9 @@
     reachability    routes are reached and reach something  config/reachability.py
     relations       numbers fit each other                  config/relations.py
     named           files, secrets and functions exist      config/named.py
+    extras          packages that an option needs are installed  config/extras.py
     certificates    are pairs, and in PEM form              config/certificates.py
+    countries       are in the database of geo              config/country_database.py
 
 Each yields findings by path; here they get their places in the file.
 """
@@ -15,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from config import addresses, certificates, named, reachability, references, relations
+from config import addresses, certificates, country_database, extras, named, reachability, references, relations
 from config.document import Document
 from config.models import Config
 from config.problems import Finding, KeyPath, Problem, problem
@@ -38,4 +40,6 @@ def _findings(config: Config, *, folder: Path, environ: Mapping[str, str]) -> It
     yield from reachability.check(config)
     yield from relations.check(config)
     yield from named.check(config, folder=folder, environ=environ)
+    yield from extras.check(config)
     yield from certificates.check(config)
+    yield from country_database.check(config)

@@ -9,7 +9,6 @@ remains without the broken values wherever that can be done without inventing fo
 from __future__ import annotations
 
 import copy
-import hashlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pydantic import ValidationError
 
 from config import crosschecks, environment, faults, unbuilt
 from config import document as documents
+from config.digests import digest, shared_digest
 from config.document import Data, Document
 from config.keys import is_single
 from config.models import DEFAULT_LISTENER, Config
@@ -37,6 +37,8 @@ class Loaded:
     warnings: tuple[Problem, ...]
     digest: str
     """SHA-256, hexadecimal, of the effective configuration."""
+    shared_digest: str
+    """The same of what all nodes of a system have in common."""
 
 
 def load_file(path: Path, *, environ: Mapping[str, str], refuse_unbuilt: bool = True) -> Loaded:
@@ -82,12 +84,7 @@ def load_text(
         problems.extend(crosschecks.check(config, document, folder=folder, environ=environ, ignoring=ignoring))
     if config is None or any(one.severity == "error" for one in problems):
         raise ConfigurationError(problems)
-    return Loaded(config, text, file, in_order(problems), digest(config))
-
-
-def digest(config: Config) -> str:
-    """SHA-256, hexadecimal, of the effective configuration."""
-    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()
+    return Loaded(config, text, file, in_order(problems), digest(config), shared_digest(config, folder=folder))
 
 
 def _validated(document: Document, folder: Path) -> tuple[Config | None, list[KeyPath]]:

@@ -94,12 +94,15 @@ def _nowhere_to_go(config: Config) -> Iterator[Finding]:
                 for one in route.data_types
             )
         ]
-        for service in route.services:
+        places = dict.fromkeys(route.services, "service" if route.split is None else "split")
+        if route.mirror is not None:
+            places.setdefault(route.mirror.service, "mirror")
+        for service, key in places.items():
             if service in standing and not set(allowed).intersection(standing[service]):
                 where = f"only {', '.join(allowed)} may hold" if allowed else "no region may hold"
                 found = f"the service {shown(service)}, which has no endpoint where the route's data may be"
                 expected = f"an endpoint in an allowed region: {where} {', '.join(route.data_types)}"
-                yield Finding(("routes", index, "service" if route.split is None else "split"), found, expected)
+                yield Finding(("routes", index, key), found, expected)
 
 
 def _ways_around_residency(routes: Sequence[Route]) -> Iterator[Finding]:

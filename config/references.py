@@ -118,7 +118,10 @@ def _services(config: Config) -> Iterator[Finding]:
     known = [service.id for service in config.services]
     for index, route in enumerate(config.routes):
         for path, name in _service_names(route):
-            if name != "builtin:data":
+            if name == "builtin:data":
+                if config.sync is None:
+                    yield Finding(("routes", index, *path), "builtin:data without sync", "a `sync` block")
+            else:
                 yield from unknown("service", name, known, ("routes", index, *path))
 
 

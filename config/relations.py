@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+from config.core.conditions import ConditionRefused, compile_condition
 from config.models import Config, HealthCheck, Route, Service
+from config.models.failover import FailoverDns
+from config.models.values import is_host_name
 from config.problems import Finding, KeyPath
 from config.units import format_duration as written
 
+WITNESS_REGION = "witness"
+"""Said in place of a region by the witness (health/core/votes.py)."""
+DATA = "builtin:data"
 LEASE_RESERVE = 0.1
 """Share of a lease kept for clocks that drift and for the way to the acceptors (SYNC.md, rules at start-up)."""
 
@@ -15,11 +22,16 @@ LEASE_RESERVE = 0.1
 def check(config: Config) -> Iterator[Finding]:
     if not any(region.active for region in config.regions):
         yield Finding(("regions",), "active: false in every region", "at least one active region")
+    elif all(region.role == "read_replica" for region in config.regions if region.active):
+        yield Finding(("regions",), "only read replicas, which take no writes", "at least one active region that does")
     for index, service in enumerate(config.services):
         yield from _service(service, ("services", index))
     for index, route in enumerate(config.routes):
         yield from _route(route, ("routes", index), config)
     yield from _election(config)
+    yield from _mesh(config)
+    yield from _gateways(config)
+    yield from _permissions(config)
     yield from _failover(config)
     yield from _others(config)
 
@@ -42,11 +54,10 @@ def _service(service: Service, path: KeyPath) -> Iterator[Finding]:
 
 
 def _health_check(check: HealthCheck, path: KeyPath) -> Iterator[Finding]:
-    if check.protocol not in {"http", "https"}:
-        for key in ("host", "expected_body"):
-            if getattr(check, key) is not None:
-                found = f"{key} in a health check over {check.protocol}"
-                yield Finding((*path, key), found, "protocol: http, or no such key")
+    for key, protocols in (("host", {"http", "https", "grpc"}), ("expected_body", {"http", "https", "udp"})):
+        if getattr(check, key) is not None and check.protocol not in protocols:
+            found = f"{key} in a health check over {check.protocol}"
+            yield Finding((*path, key), found, "protocol: http, or no such key")
     if check.grpc_service is not None and check.protocol != "grpc":
         yield Finding(
             (*path, "grpc_service"), f"grpc_service in a health check over {check.protocol}", "protocol: grpc"
@@ -91,9 +102,35 @@ def _route(route: Route, path: KeyPath, config: Config) -> Iterator[Finding]:
             found = f"geo_proximity, although {', '.join(without)} has no location"
             expected = "a location for every region; those without come last"
             yield Finding((*path, "region_routing", "strategy"), found, expected, "warning")
+    for number, rule in enumerate(routing.rules):
+        try:
+            compile_condition(rule.when)
+        except ConditionRefused as error:
+            yield Finding((*path, "region_routing", "rules", number, "when"), error.found, error.expected)
+    if route.consistency.kind != "none" and config.sync is None:
+        found = f"{route.consistency} without sync, so that nobody knows how far a region's data is"
+        yield Finding((*path, "consistency"), found, "sync with the collections that it is about, or none")
+    yield from _scopes(route, path, config)
+    yield from _shaping(route, path)
+
+
+def _scopes(route: Route, path: KeyPath, config: Config) -> Iterator[Finding]:
+    limits = config.stores.limits
+    for number, limit in enumerate(route.rate_limit):
+        is_shared = limits.kind == "redis" and (limit.scope == "region" or limits.global_ is not None)
+        if limit.scope != "node" and not is_shared:
+            found = f"scope: {limit.scope} without a store in which nodes count together: each counts its share alone"
+            expected = f"stores.limits: {{kind: redis}} with `{limit.scope}`"
+            yield Finding((*path, "rate_limit", number, "scope"), found, expected, "warning")
+
+
+def _shaping(route: Route, path: KeyPath) -> Iterator[Finding]:
     if route.cors is not None and route.cors.credentials and "*" in route.cors.allowed_origins:
         found = "every origin together with credentials"
         yield Finding((*path, "cors", "allowed_origins"), found, "origins by name, or credentials: false")
+    if route.rewrite.path is not None and "builtin:data" in route.services:
+        found = "a rewritten path on a route of builtin:data, whose permissions go by the client's own path"
+        yield Finding((*path, "rewrite", "path"), found, "another service, or no such rewriting")
     if route.sticky_split != "none" and route.split is None:
         yield Finding((*path, "sticky_split"), "sticky_split without split", "split, or no sticky_split")
 
@@ -109,6 +146,48 @@ def _election(config: Config) -> Iterator[Finding]:
         yield Finding(("election", "renew"), found, expected)
 
 
+def _mesh(config: Config) -> Iterator[Finding]:
+    peers = [region for region in config.regions if region.peers]
+    if not peers:
+        return
+    if config.peer is None:
+        yield Finding(("regions",), "peers without `peer`", "`peer` with an address to listen on, or no peers")
+    if not config.secrets.signing_keys:
+        found = "no signing_keys although there are peers, so that each node would make keys of its own"
+        yield Finding(("secrets", "signing_keys"), found, "the same keys on all nodes of the mesh, by reference")
+    if _acceptors(config, len(peers)) == 2:
+        promotes = config.failover is not None and config.failover.trigger != "manual"
+        yield Finding(
+            ("election", "acceptors"),
+            "two acceptors, of which no majority is left when either is lost",
+            "a third, which may be a witness without data, or failover.trigger: manual",
+            "error" if promotes else "warning",
+        )
+
+
+def _permissions(config: Config) -> Iterator[Finding]:
+    for index, route in enumerate(config.routes):
+        if config.sync is not None and route.access.permissions is not None and DATA not in route.services:
+            found = f"permissions of collections on a route that does not lead to {DATA}"
+            path = ("routes", index, "access", "permissions")
+            yield Finding(path, found, f"service: {DATA}, or no permissions: elsewhere they do nothing", "warning")
+
+
+def _gateways(config: Config) -> Iterator[Finding]:
+    """One gateway believes the other by a signature."""
+    behind = [index for index, region in enumerate(config.regions) if region.reach == "gateway"]
+    if behind and not config.secrets.signing_keys:
+        found = "reach: gateway without secrets.signing_keys, so that no gateway would believe another"
+        yield Finding(("regions", behind[0], "reach"), found, "the same keys on all nodes of the mesh, by reference")
+
+
+def _acceptors(config: Config, regions_with_peers: int) -> int:
+    if config.election is not None and config.election.acceptors != "auto":
+        return len(config.election.acceptors)
+    state = config.stores.state
+    return regions_with_peers if state.kind == "embedded" else len(state.urls) if state.kind == "redis" else 1
+
+
 def _failover(config: Config) -> Iterator[Finding]:
     failover = config.failover
     if failover is None:
@@ -122,6 +201,34 @@ def _failover(config: Config) -> Iterator[Finding]:
     if failover.min_regions > len(config.regions):
         found = f"{failover.min_regions} with {len(config.regions)} declared"
         yield Finding(("failover", "min_regions"), found, f"at most {len(config.regions)}")
+    if failover.dns is not None:
+        yield from _dns(config, failover.dns)
+    quorum = failover.quorum
+    if quorum.witness is not None:
+        if quorum.kind != "witness":
+            found = "a witness with kind: majority, which does not ask it"
+            yield Finding(("failover", "quorum", "witness"), found, "kind: witness, or no witness")
+        if config.peer is None:
+            found = "a witness without `peer`"
+            yield Finding(("failover", "quorum", "witness"), found, "`peer`, by which it is asked")
+        if any(region.id == WITNESS_REGION for region in config.regions):
+            found = f"a region with the id {WITNESS_REGION}, which is how the witness calls itself"
+            yield Finding(("regions",), found, "another id")
+
+
+def _dns(config: Config, dns: FailoverDns) -> Iterator[Finding]:
+    """The name points to gateways, so there has to be one; regions without one are never pointed to."""
+    named = [region for region in config.regions if region.gateway is not None and region.role != "read_replica"]
+    if not named:
+        yield Finding(("failover", "dns"), "no region with a `gateway` to point to", "a `gateway` for each region")
+    for region in named if dns.name == "@" else ():
+        host = urlsplit(region.gateway or "").hostname or ""
+        if is_host_name(host):
+            found = (
+                f"@, although {region.id} has the gateway {host}, and beside the zone's own records no CNAME may stand"
+            )
+            yield Finding(("failover", "dns", "name"), found, "a name inside the zone, or gateways by IP address")
+            return
 
 
 def _others(config: Config) -> Iterator[Finding]:

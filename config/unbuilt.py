@@ -34,72 +34,6 @@ class Unbuilt:
 
 
 UNBUILT = (
-    Unbuilt("secrets"),
-    Unbuilt("admin.tls"),
-    Unbuilt("peer"),
-    Unbuilt("stores.state", ({"kind": "embedded"},), "{kind: embedded}; change or remove state"),
-    Unbuilt("stores.data", ({"kind": "embedded"},), "{kind: embedded}; change or remove data"),
-    Unbuilt("stores.limits", ({"kind": "local"},), "{kind: local}; change or remove limits"),
-    Unbuilt("discovery.resolvers", ("system",)),
-    Unbuilt("discovery.min_ttl"),
-    Unbuilt("discovery.max_ttl"),
-    Unbuilt("geo.database", ("bundled",)),
-    Unbuilt("geo.country_header"),
-    Unbuilt("regions[].role", ("primary", "secondary")),
-    Unbuilt("regions[].capacity"),
-    Unbuilt("regions[].reach", ("direct",)),
-    Unbuilt("regions[].peers"),
-    Unbuilt("services[].endpoints[].dns", (), "address: host:port in place of dns and port"),
-    Unbuilt("services[].endpoints[].dns_srv", (), "address: host:port in place of dns_srv"),
-    Unbuilt("services[].endpoints[].health_check.protocol", ("http", "https", "tcp")),
-    Unbuilt("services[].endpoints[].health_check.grpc_service"),
-    Unbuilt("services[].load_balancing.algorithm", ("least_request", "round_robin")),
-    Unbuilt("services[].load_balancing.hash_on"),
-    Unbuilt("services[].load_balancing.slow_start", ("0s",)),
-    Unbuilt("services[].load_balancing.panic_threshold", ("0%",)),
-    Unbuilt("services[].load_balancing.overprovisioning"),
-    Unbuilt("services[].health_check.protocol", ("http", "https", "tcp")),
-    Unbuilt("services[].health_check.grpc_service"),
-    Unbuilt("services[].outlier_detection"),
-    Unbuilt("services[].circuit_breaker"),
-    Unbuilt("services[].concurrency.max_pending"),
-    Unbuilt("services[].concurrency.max_requests"),
-    Unbuilt("services[].concurrency.adaptive"),
-    Unbuilt("services[].sticky_session"),
-    Unbuilt("routes[].split", (), "service: with the id of one service, in place of split"),
-    Unbuilt("routes[].sticky_split"),
-    Unbuilt("routes[].redirect", (), "service: with the id of one service, in place of redirect"),
-    Unbuilt("routes[].region_routing.strategy", ("latency", "failover", "geo_proximity")),
-    Unbuilt("routes[].region_routing.weights"),
-    Unbuilt("routes[].region_routing.region_weights"),
-    Unbuilt("routes[].region_routing.rules"),
-    Unbuilt("routes[].region_routing.preference_header"),
-    Unbuilt("routes[].region_routing.failover", ("automatic",)),
-    Unbuilt("routes[].consistency"),
-    Unbuilt("routes[].consistency_wait"),
-    Unbuilt("routes[].access"),
-    Unbuilt("routes[].cors"),
-    Unbuilt("routes[].rate_limit"),
-    Unbuilt("routes[].tenant"),
-    Unbuilt("routes[].importance", ("interactive",)),
-    Unbuilt("routes[].mirror"),
-    Unbuilt("routes[].rewrite"),
-    Unbuilt("routes[].request_headers"),
-    Unbuilt("routes[].response_headers"),
-    Unbuilt("routes[].response_body"),
-    Unbuilt("routes[].limits"),
-    Unbuilt("routes[].compression"),
-    Unbuilt("routes[].buffer_request"),
-    Unbuilt("tenants"),
-    Unbuilt("overload"),
-    Unbuilt("residency.rules[].encryption"),
-    Unbuilt("residency.transfer_agreements"),
-    Unbuilt("residency.audit"),
-    Unbuilt("failover"),
-    Unbuilt("disaster_recovery"),
-    Unbuilt("election"),
-    Unbuilt("sync"),
-    Unbuilt("clients"),
     Unbuilt("observability.metrics.granularity", ("detailed",)),
     Unbuilt("observability.tracing"),
 )
@@ -113,15 +47,6 @@ def refusals(document: Document, table: Sequence[Unbuilt] = UNBUILT) -> Iterator
                 what = f"{path[-1]}: {_shown(value)}" if _is_single(value) and entry.built else path[-1]
                 found = f"{what}, which this version of Tidegate does not have yet"
                 yield problem(document.key_place(path), path, found, entry.expected(path))
-    yield from _builtin_services(document)
-
-
-def _builtin_services(document: Document) -> Iterator[Problem]:
-    """`builtin:data` is a destination, not an option; it opens with `sync`."""
-    for path, value in _found(document.root, ("routes", "[]", "service"), ()):
-        if value == "builtin:data":
-            found = "builtin:data, which this version of Tidegate does not have yet"
-            yield problem(document.place(path), path, found, "the id of one of `services`; remove the route")
 
 
 def _parts(path: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str, int, str], _Tally] = {}
-        self._reported: dict[str, tuple[int, int, int]] = {}
+        self._reported: dict[str, tuple[int, int, int, int, int]] = {}
 
     def add(self, route: str, region: str, status: int, reason: str, duration_s: float) -> None:
         key = (route, region, status, reason)
@@ -44,13 +44,16 @@ class Counts:
             for key, tally in tallies.items()
         ]
 
-    def take_endpoints(self, book: EndpointBook) -> list[EndpointCount]:
+    def take_endpoints(self, book: EndpointBook, now: float) -> list[EndpointCount]:
         """What the book learnt since the last call; endpoints that nothing happened to are left out."""
         counts = []
+        held = {over.endpoint.id: over for known in book.standings.values() for over in known.held_back}
+        starting = {name: share for known in book.standings.values() for name, share in known.starting}
         for endpoint_id, load in book.loads.items():
-            totals = (load.attempts, load.connect_failures, load.failures)
-            before = self._reported.get(endpoint_id, (0, 0, 0))
-            if totals != before or load.in_flight:
+            totals = (load.attempts, load.connect_failures, load.failures, load.answers, load.errors)
+            before = self._reported.get(endpoint_id, (0, 0, 0, 0, 0))
+            over = held.get(endpoint_id)
+            if totals != before or load.in_flight or over is not None or endpoint_id in starting:
                 counts.append(
                     EndpointCount(
                         endpoint=endpoint_id,
@@ -58,6 +61,12 @@ class Counts:
                         connect_failures=totals[1] - before[1],
                         failures=totals[2] - before[2],
                         in_flight=load.in_flight,
+                        streams=load.streams,
+                        answers=totals[3] - before[3],
+                        errors=totals[4] - before[4],
+                        held=over.reason if over is not None else "",
+                        held_s=book.held_s(load, endpoint_id, now) if over is not None else 0.0,
+                        share=starting.get(endpoint_id, 1.0),
                     )
                 )
                 self._reported[endpoint_id] = totals

@@ -12,26 +12,65 @@ more grow stale, and a down verdict that is stale admits trial requests (gateway
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import random
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
+from config.core.signing import Signer
+from config.country_database import DatabaseUnusable
+from config.mesh_keys import KeysUnusable, routing_signer
 from config.models import Config
+from config.secrets import SecretUnavailable
+from gateway.admission.door import Door
+from gateway.admission.published_keys import AGAIN_AFTER_S
+from gateway.admission.table import Table
+from gateway.core.audit import Record
 from gateway.core.book import EndpointBook
-from gateway.core.durations import Durations
-from gateway.core.retries import RetryBudget
-from gateway.core.snapshot import CompiledRouting, RoutingSnapshot, build_snapshot, compile_routing
+from gateway.core.buffering import BufferLedger
+from gateway.core.compiling import compile_routing
+from gateway.core.debugging import DebugLedger
+from gateway.core.endpoints import standing
+from gateway.core.frames import GOING_AWAY, SERVICE_RESTART, Cut
+from gateway.core.mirroring import MirrorLedger
+from gateway.core.plans import CompiledRouting
+from gateway.core.replicas import Replicas
+from gateway.core.sessions import SessionTally
+from gateway.core.snapshot import RoutingSnapshot, build_snapshot
+from gateway.core.spill import RegionLoads
+from gateway.core.standing import observe
+from gateway.core.steady_wall import SteadyWall
 from gateway.core.timer_wheel import TimerWheel
 from gateway.counts import Counts
 from gateway.errors import PublicationRefused, TlsMaterialRefused
-from gateway.messages import EndpointState, Heartbeat, Publication, Report
+from gateway.keyring import Keyring, Keys
+from gateway.locator import Locator, Source
+from gateway.messages import (
+    EndpointState,
+    Heartbeat,
+    MirrorCount,
+    OperatorState,
+    Publication,
+    Replicated,
+    Report,
+    ResolvedEndpoint,
+    SessionCount,
+)
+from gateway.node_memory import NodeMemory
 from gateway.proxy.acceptor import Acceptor
+from gateway.proxy.hopping import Hops
+from gateway.proxy.lane import Lane
+from gateway.proxy.late import LateWrites
 from gateway.proxy.listening import ListenerSettings
+from gateway.proxy.off_loop import OffLoop
 from gateway.proxy.outcome import Outcome, access_line
 from gateway.proxy.pool import Pool
 from gateway.proxy.roles import Client
@@ -43,11 +82,33 @@ IDLE_GRACE_S: Final = 1.0
 """In a drain, an idle connection may still bring one request, which is answered with `Connection: close`; one that is
 closed at the very moment its client writes would lose it."""
 
+CUT_PATIENCE_S: Final = 1.0
+"""What is cut has so long to send the other half of a frame, and to take its last bytes."""
+
 _log = logging.getLogger("gateway.dataplane")
+
+
+class Audit(Protocol):
+    """Keeps records that survive this process (tidegate/node/audit_log.py)."""
+
+    retention_s: float | None
+    lost: int
+    """Records that could not be written."""
+
+    def write(self, record: Record) -> None: ...
+    def close(self) -> None: ...
 
 
 class DataPlane:
     """Made on the running event loop, and used only there."""
+
+    _config: Config | None = None
+    _watches_certificates = False
+    _watches_keys = False
+    _watches_countries = False
+    _audit_lost_told = 0
+    steady_wall: Callable[[], float]
+    _stamp = ""
 
     def __init__(
         self,
@@ -57,8 +118,17 @@ class DataPlane:
         rng: random.Random,
         wall: Callable[[], float],
         workers: int = 1,
+        environ: Mapping[str, str] = os.environ,
+        memory: NodeMemory | None = None,
+        audit: Audit | None = None,
+        keys_again_after_s: float = AGAIN_AFTER_S,
     ) -> None:
-        """`access_log` takes one line a request; `wall` is Unix time, for people to read; `workers` share the node."""
+        """`access_log` takes one line a request; `wall` is Unix time, for people to read; `workers` share the node.
+
+        `environ` holds what references to secrets name; `memory` is what the workers know together; `audit` keeps what
+        residency refused and what crossed a border; `keys_again_after_s` after a fetch of an issuer's keys, a token by
+        an unknown one may cause the next.
+        """
         self.loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self.loop.time
         self.node_id = node_id
@@ -67,32 +137,57 @@ class DataPlane:
         self.snapshot: RoutingSnapshot | None = None
         self.is_draining = False
         self.wheel = TimerWheel(now=self.now(), tick_s=TICK_S)
-        self.pool = Pool()
+        self.late = LateWrites(self.loop)
+        self.pool = Pool(lambda service: self.lane(service).freed())
+        self.off_loop = OffLoop(self.loop)
         self.book = EndpointBook()
-        self._wall = wall
+        self.debug = DebugLedger()
+        self._memory = memory = memory or NodeMemory.alone()
+        self.hops = Hops(node_id=node_id, wall=wall, rng=rng, seen=memory.seen)
+        self.buffers = BufferLedger(workers=self.workers)
+        self.mirrors = MirrorLedger(workers=self.workers)
+        self.sessions = SessionTally()
+        self.wall, self.steady_wall = wall, SteadyWall(wall, self.now)
         self._access_log = access_log
+        self._audit = audit
         self.logs_access = True
         self._counts = Counts()
-        self._budgets: dict[str, RetryBudget] = {}
-        self._durations: dict[str, Durations] = {}
+        self._region_loads = RegionLoads({}, now=self.now())
+        self._replicas, self._data_moved = Replicas(), asyncio.Event()
+        self._failed_conditions: dict[str, int] = {}
+        self._lanes: dict[str, Lane] = {}
         self._listeners: dict[str, ListenerSettings] = {}
         self._acceptors: list[Acceptor] = []
         self._clients: set[Client] = set()
         self.handshakes = 0
         self._tls = Keeper(self._on_certificates_changed)
-        self._watches_certificates = False
+        self._locator = Locator()
+        self._keyring = Keyring(self._compile_again, make=partial(routing_signer, environ=environ))
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_flight_ended = asyncio.Event()
-        self._config: Config | None = None
         self._states: dict[str, EndpointState] = {}
+        self._orders: dict[str, OperatorState] = {}
+        self._resolved: dict[str, Sequence[ResolvedEndpoint]] = {}
         self._trials_passed: set[str] = set()
         self._confirmed_at = self.now()
         self._request_prefix = b"%016x-" % rng.getrandbits(64)
         self._requests_begun = 0
         self._stamp_second = -1
-        self._stamp = ""
+        self.door = self._make_door(environ, memory.limits, keys_again_after_s)
         self._timer = self.loop.call_later(TICK_S, self._tick)
         self._next_staleness_check = self.now() + STALENESS_CHECK_S
+
+    def _make_door(self, environ: Mapping[str, str], table: Table, keys_again_after_s: float) -> Door:
+        return Door(
+            environ=environ,
+            now=self.now,
+            table=table,
+            workers=self.workers,
+            loop=self.loop,
+            spawn=self.spawn,
+            wall=self.wall,
+            keys_again_after_s=keys_again_after_s,
+        )
 
     # -- what the control process says
 
@@ -116,30 +211,76 @@ class DataPlane:
             routing = self._compile(message.config, message.config_digest)
         self._confirmed_at = self.now()
         self._states = dict(message.endpoints)
+        self.book.eject({name: self._confirmed_at + left_s for name, left_s in message.ejected.items()})
+        self._orders = dict(message.operator)
         self._trials_passed.clear()
+        overdue = {name for name, state in message.operator.items() if state.is_overdue and self._is_busy(name)}
+        names = {name.id for service in routing.services.values() for name in service.names}
+        self._resolved = {key: found for key, found in self._resolved.items() if key in names} | message.resolved
         self._swap(routing, version=message.version, rtts=message.region_rtts)
+        if overdue:
+            self._cut(overdue, GOING_AWAY, "what it is connected to is drained, and its deadline has passed")
 
     def heartbeat(self, message: Heartbeat) -> None:
         """The verdicts published last are still being checked."""
         self._confirmed_at = self.now()
 
+    def replicated(self, message: Replicated) -> None:
+        """How far the data is now; whoever waits for it looks again."""
+        self._replicas.hear(message.applied, message.lags, now=self.now())
+        moved, self._data_moved = self._data_moved, asyncio.Event()
+        moved.set()
+
+    async def data_moves(self, *, within_s: float) -> None:
+        """Until something is told of the data, or time is up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._data_moved.wait()
+
     def _compile(self, text: str, digest: str) -> CompiledRouting:
         try:
             config = Config.model_validate_json(text)
             material = self._tls.load(config)
-            routing = compile_routing(config, digest=digest, now=self._wall(), upstream_tls=material.services)
-        except (ValidationError, ValueError, TlsMaterialRefused) as error:
+            keys = self._keyring.load(config)
+            countries = self._locator.load(config.geo.database)
+            routing = compile_routing(
+                config,
+                digest=digest,
+                now=self.wall(),
+                upstream_tls=material.services,
+                signer=keys.signer,
+                workers=self.workers,
+            )
+        except (
+            ValidationError,
+            ValueError,
+            TlsMaterialRefused,
+            KeysUnusable,
+            SecretUnavailable,
+            DatabaseUnusable,
+        ) as error:
             raise PublicationRefused(f"a configuration that does not compile: {error}") from error
         self._config = config
         self._tls.adopt(config, material)
+        self.door.adopt(config)
+        self._adopt_countries(countries)
+        self._adopt_keys(keys)
         if material.files and not self._watches_certificates:
             self._watches_certificates = True
             self.spawn(self._tls.run(), "certificate files")
+        self._region_loads.adopt(self._capacities(config))
+        if self._audit is not None and config.residency.audit is not None:
+            self._audit.retention_s = config.residency.audit.retention
         self.logs_access = config.observability.access_log.enabled
         for listener in config.listeners:
             known = self._listeners.get(listener.name)
             fresh = ListenerSettings(
-                listener, node_id=self.node_id, workers=self.workers, tls=material.listeners.get(listener.name)
+                listener,
+                node_id=self.node_id,
+                workers=self.workers,
+                tls=material.listeners.get(listener.name),
+                locate=self._locator.country_of,
+                country_header=config.geo.country_header,
             )
             if known is None:
                 self._listeners[listener.name] = fresh
@@ -150,14 +291,46 @@ class DataPlane:
                 self.spawn(acceptor.open(), "reopen listener")
         return routing
 
+    def _adopt_countries(self, source: Source) -> None:
+        self._locator.adopt(source)
+        if self._locator.is_watching and not self._watches_countries:
+            self._watches_countries = True
+            self.spawn(self._locator.run(), "country database")
+
+    def _adopt_keys(self, keys: Keys[Signer | None]) -> None:
+        self._keyring.adopt(keys)
+        if self._keyring.is_watching and not self._watches_keys:
+            self._watches_keys = True
+            self.spawn(self._keyring.run(), "signing keys")
+
+    def _capacities(self, config: Config) -> dict[str, float]:
+        """This data plane's share of what each region can serve: a node's, of as many as the region has peers."""
+        return {
+            region.id: region.capacity / max(1, len(region.peers)) / self.workers
+            for region in config.regions
+            if region.capacity is not None
+        }
+
     def _on_certificates_changed(self) -> None:
         """New handshakes and new upstream connections go by what the files say now; open ones keep what they have."""
-        material, config, snapshot = self._tls.material, self._config, self.snapshot
+        material = self._tls.material
         for name, settings in self._listeners.items():
             settings.tls = material.listeners.get(name)
+        self._compile_again()
+
+    def _compile_again(self) -> None:
+        """The same configuration, where what else it depends on has changed: certificates, keys, the calendar."""
+        config, snapshot = self._config, self.snapshot
         if snapshot is not None and config is not None:
-            digest, services = snapshot.routing.config_digest, material.services
-            routing = compile_routing(config, digest=digest, now=self._wall(), upstream_tls=services)
+            digest, services = snapshot.routing.config_digest, self._tls.material.services
+            routing = compile_routing(
+                config,
+                digest=digest,
+                now=self.wall(),
+                upstream_tls=services,
+                signer=self._keyring.signer,
+                workers=self.workers,
+            )
             self._swap(routing, version=snapshot.version)
 
     def _swap(self, routing: CompiledRouting, *, version: int, rtts: dict[str, float] | None = None) -> None:
@@ -173,20 +346,48 @@ class DataPlane:
             region_rtts=rtts if rtts is not None else previous.region_rtts if previous else {},
             previous_order=previous.latency_order if previous else (),
             verdict_age_s=self.now() - self._confirmed_at,
+            operator=self._orders,
+            resolved=self._resolved,
+            loads=self._region_loads,
+            replicas=self._replicas,
+            failed_conditions=self._failed_conditions,
         )
         self.snapshot = snapshot
-        if previous is None or previous.routing is not routing:
+        if previous is None or previous.routing is not routing or previous.resolved != snapshot.resolved:
+            self._adopt_services(routing)
             self._forget_removed_endpoints(routing)
+        now = self.now()
+        for pools in snapshot.pools.values():
+            for pool in pools.values():
+                observe(pool, self.book, now)
+
+    def _adopt_services(self, routing: CompiledRouting) -> None:
+        for service in routing.services.values():
+            self.lane(service.id).adopt(service, workers=self.workers, now=self.now())
+            self.book.adopt(
+                service.id,
+                [each.id for each in standing(service.endpoints, service.names, self._resolved)],
+                breaker=service.policies.breaker,
+                outliers=service.policies.outliers,
+                takes_latency=service.policies.takes_latency,
+                now=self.now(),
+            )
 
     def _forget_removed_endpoints(self, routing: CompiledRouting) -> None:
-        known = {endpoint.id for service in routing.services.values() for endpoint in service.endpoints}
+        services = routing.services.values()
+        known = {
+            endpoint.id
+            for service in services
+            for endpoint in standing(service.endpoints, service.names, self._resolved)
+        }
         gone = self.book.forget_all_but(known)
+        self.book.forget_services_but(routing.services)
         self._counts.forget(gone)
         for endpoint_id in gone:
             self.pool.close_endpoint(endpoint_id)
-        for service in [name for name in self._budgets if name not in routing.services]:
-            del self._budgets[service]
-            self._durations.pop(service, None)
+        for service in [name for name, lane in self._lanes.items() if name not in routing.services and lane.is_idle]:
+            self._lanes.pop(service).leave()
+            self.pool.forget(service)
 
     # -- listening and draining
 
@@ -216,13 +417,46 @@ class DataPlane:
             except TimeoutError:
                 break
         cut = sum(1 for client in self._clients if not client.is_idle)
-        for client in list(self._clients):
-            client.abort()
+        await self._end_what_is_left(grace_s)
+        if self._audit is not None:
+            self._audit.close()
+        self.mirrors.drop_all()
         self.pool.close_all()
         self._timer.cancel()
         for task in self._tasks:
             task.cancel()
+        self.off_loop.close()
+        await self.door.close()
         return cut
+
+    async def _end_what_is_left(self, grace_s: float) -> None:
+        """Each in the words of its protocol, and a moment for them to arrive."""
+        if self._clients:
+            self._cut(None, SERVICE_RESTART, "the gateway is being stopped")
+            deadline = self.now() + min(CUT_PATIENCE_S, grace_s)
+            while self._clients and self.now() < deadline:
+                self._in_flight_ended.clear()
+                try:
+                    async with asyncio.timeout(deadline - self.now()):
+                        await self._in_flight_ended.wait()
+                except TimeoutError:
+                    break
+        for client in list(self._clients):
+            client.abort()
+
+    def _is_busy(self, endpoint: str) -> bool:
+        load = self.book.loads.get(endpoint)
+        return load is not None and load.in_flight > 0
+
+    def _cut(self, endpoints: Collection[str] | None, code: int, detail: str) -> None:
+        """What is under way there is ended; frames that are half sent have a moment for their other half."""
+        cut = Cut(endpoints, code, detail, self.rng.getrandbits(32).to_bytes(4, "big"))
+        self._cut_clients(cut)
+        self.loop.call_later(CUT_PATIENCE_S, self._cut_clients, replace(cut, is_forced=True))
+
+    def _cut_clients(self, cut: Cut) -> None:
+        for client in list(self._clients):
+            client.cut(cut)
 
     def _close_idle(self) -> None:
         for client in list(self._clients):
@@ -231,28 +465,30 @@ class DataPlane:
 
     # -- what the connections need (gateway/proxy/ports.py)
 
-    def budget(self, service: str) -> RetryBudget:
-        budget = self._budgets.get(service)
-        if budget is None:
-            budget = self._budgets[service] = RetryBudget(now=self.now())
-        return budget
-
-    def durations(self, service: str) -> Durations:
-        durations = self._durations.get(service)
-        if durations is None:
-            durations = self._durations[service] = Durations()
-        return durations
+    def lane(self, service: str) -> Lane:
+        lane = self._lanes.get(service)
+        if lane is None:
+            bulkhead = self.pool.bulkhead(service)
+            lane = self._lanes[service] = Lane(
+                bulkhead,
+                call_soon=self.loop.call_soon,
+                now=self.now(),
+                places=self._memory.places,
+                make_room=partial(self.pool.make_room, service),
+            )
+        return lane
 
     def next_request_id(self) -> bytes:
         """Unique for as long as 64 random bits and a count are."""
         self._requests_begun += 1
         return self._request_prefix + b"%x" % self._requests_begun
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Start what must wait; its failure is logged, for it is a defect of ours."""
         task = self.loop.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._task_ended)
+        return task
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -279,6 +515,10 @@ class DataPlane:
         if self.logs_access:
             self.log(outcome)
 
+    def audit(self, record: Record) -> None:
+        if self._audit is not None:
+            self._audit.write(record)
+
     def log(self, outcome: Outcome) -> None:
         duration_s = self.now() - outcome.started_at
         self._access_log(access_line(outcome, node_id=self.node_id, stamp=self._time_stamp(), duration_s=duration_s))
@@ -291,13 +531,36 @@ class DataPlane:
 
     def report(self) -> Report:
         """Counts since the last call, and gauges as they are now."""
+        level, sessions = self.sessions.take()
+        explanations, debug_refused = self.debug.take()
         return Report(
             version=self.version,
             connections=len(self._clients),
             in_flight=sum(load.in_flight for load in self.book.loads.values()),
             routes=self._counts.take_routes(),
-            endpoints=self._counts.take_endpoints(self.book),
+            endpoints=self._counts.take_endpoints(self.book, self.now()),
+            tenants=self.door.tenants.take(),
+            mirrors=[MirrorCount(*key, count) for key, count in self.mirrors.take().items()],
+            admission=self.door.gauges(),
+            countries_built_at=self._locator.built_at,
+            failed_conditions=self._take_failed_conditions(),
+            audit_lost=self._take_audit_lost(),
+            services=[lane.take(name) for name, lane in self._lanes.items() if lane.has_news],
+            sessions=sessions,
+            sessions_level=level,
+            session_counts=[SessionCount(*key, count) for key, count in self.sessions.take_counts().items()],
+            explanations=explanations,
+            debug_refused=debug_refused,
         )
+
+    def _take_failed_conditions(self) -> dict[str, int]:
+        failed = dict(self._failed_conditions)
+        self._failed_conditions.clear()  # the snapshots of this data plane count in this very dictionary
+        return failed
+
+    def _take_audit_lost(self) -> int:
+        before, self._audit_lost_told = self._audit_lost_told, self._audit.lost if self._audit is not None else 0
+        return self._audit_lost_told - before
 
     # -- time
 
@@ -305,9 +568,15 @@ class DataPlane:
         self._timer = self.loop.call_later(TICK_S, self._tick)
         now = self.now()
         self.wheel.advance(now)
+        for lane in list(self._lanes.values()):
+            lane.look(now)
         if now >= self._next_staleness_check:
             self._next_staleness_check = now + STALENESS_CHECK_S
             self._admit_trials(now)
+        self._region_loads.advance(now)
+        self._replicas.advance(now)
+        if self.snapshot is not None and self.wall() >= self.snapshot.routing.valid_until:
+            self._compile_again()
 
     def _admit_trials(self, now: float) -> None:
         """Rebuild when a down verdict has just gone stale: its endpoint then moves from passed over to trial."""
@@ -318,7 +587,7 @@ class DataPlane:
             self._swap(snapshot.routing, version=snapshot.version)
 
     def _time_stamp(self) -> str:
-        wall = self._wall()
+        wall = self.wall()
         second = int(wall)
         if second != self._stamp_second:
             self._stamp_second = second

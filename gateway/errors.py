@@ -67,8 +67,22 @@ class TlsFailed(ConnectFailed):
 class ConnectionLost(UpstreamError):
     """The endpoint closed or reset the connection before its answer was complete."""
 
-    def __init__(self, detail: str, *, proxy_status: str = "connection_terminated") -> None:
+    def __init__(
+        self, detail: str, *, proxy_status: str = "connection_terminated", was_request_sent: bool = True
+    ) -> None:
         super().__init__(detail, status=502, reason="reset", proxy_status=proxy_status)
+        self.was_request_sent = was_request_sent
+        """Whether the endpoint can have had a byte of the request; if not, any method may be tried again."""
+
+
+class DrainCut(ConnectionLost):
+    """The endpoint is drained, and what was under way there has had its time: no fault of the endpoint's."""
+
+    def __init__(self, detail: str) -> None:
+        UpstreamError.__init__(
+            self, detail, status=503, reason="drain_deadline", proxy_status="destination_unavailable"
+        )
+        self.was_request_sent = True
 
 
 class AnswerTimeout(UpstreamError):

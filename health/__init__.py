@@ -2,8 +2,9 @@
 
 what to probe     health/targets.py        every configured endpoint, with the probe that applies to it
                   health/core/probe.py     the values: target, settings, outcome, result
+who stands there  health/discovery/        whom the names among the endpoints stand for
 when              health/core/schedule.py  the next probe's time, and why verdicts come in time
-how               health/probes/           http and tcp: one attempt, one outcome
+how               health/probes/           http(s), tcp, udp, grpc: one attempt, one outcome
                   health/core/answer.py    what an http answer says
 what it means     health/core/verdict.py   thresholds: one verdict an endpoint; saved and taken up again
                   health/core/region.py    one verdict a region

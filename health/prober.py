@@ -33,12 +33,13 @@ from health.core.book import Book
 from health.core.latency import has_moved
 from health.core.probe import Outcome, ProbeResult, ProbeTarget
 from health.core.region import RegionChange, RegionVerdict
-from health.core.schedule import FORGIVEN_S, first_due, next_due
+from health.core.schedule import FORGIVEN_S, first_due, hurried, next_due, suspected
 from health.core.verdict import EndpointVerdict
 from health.probes.http import HttpAttempt
 from health.probes.https import HttpsAttempt
 from health.probes.names import Names
 from health.probes.tcp import Attempt, Surroundings, TcpAttempt
+from health.probes.udp import UdpAttempt
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Turn:
         self.alarm = -1
         """Number of the one alarm that counts; earlier ones ring unheard."""
         self.attempt: Attempt | None = None
-        self.started = 0.0
+        self.started = -math.inf
         self.number = 0
         """Of the attempt; outcomes of earlier ones are not heard."""
         self.has_been_extended = False
@@ -146,8 +147,21 @@ class Prober:
         if self._book.restore(saved, now=self._wall(), steady=self._clock()):
             self._tell(["verdicts of an earlier process taken up"])
 
+    def suspect(self, endpoint: str) -> None:
+        """Requests to it have failed: it is probed at once, and what that finds counts like any probe.
+
+        Passive signs alone move no verdict: what failed may have been the request. One that is not probed is ignored.
+        """
+        turn = self._turns.get(endpoint)
+        if turn is None or turn.attempt is not None or turn.is_waiting:
+            return
+        due = suspected(turn.target.settings, due=turn.due, started=turn.started, now=self._clock())
+        if due < turn.due:
+            turn.due = due
+            self._set_alarm(turn, due)
+
     def endpoints(self) -> dict[str, EndpointVerdict]:
-        return self._book.endpoints()
+        return self._book.endpoints(steady=self._clock())
 
     def regions(self) -> dict[str, RegionVerdict]:
         return self._book.regions(steady=self._clock())
@@ -271,6 +285,9 @@ class Prober:
         self._inconclusive += outcome.passed is None
         result = ProbeResult(outcome.passed, outcome.reason, wall, now - turn.started, outcome.rtt_s)
         self._tell(self._book.observe(turn.target.endpoint, result, now=wall, steady=now))
+        if self._book.is_in_doubt(turn.target.endpoint):
+            turn.due = hurried(turn.target.settings, due=turn.due, ended=now, rng=self._rng)
+            self._set_alarm(turn, turn.due)
 
     def _free(self, turn: Turn) -> None:
         """The attempt is over, and its slot free for another."""
@@ -320,8 +337,21 @@ class Prober:
 
 
 def _real_attempts(surroundings: Surroundings) -> Begin:
-    kinds = {"http": HttpAttempt, "https": HttpsAttempt, "tcp": TcpAttempt}
-    return lambda target, on_end: kinds[target.settings.protocol](target, surroundings, on_end)
+    kinds: dict[str, type[TcpAttempt]] = {
+        "http": HttpAttempt,
+        "https": HttpsAttempt,
+        "tcp": TcpAttempt,
+        "udp": UdpAttempt,
+    }
+
+    def begin(target: ProbeTarget, on_end: Callable[[Outcome], None]) -> Attempt:
+        if target.settings.protocol == "grpc" and "grpc" not in kinds:
+            from health.probes.grpc import GrpcAttempt  # noqa: PLC0415 - needs the extra `grpc`
+
+            kinds["grpc"] = GrpcAttempt
+        return kinds[target.settings.protocol](target, surroundings, on_end)
+
+    return begin
 
 
 def _defect(error: Exception) -> Outcome:

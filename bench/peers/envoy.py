@@ -122,5 +122,5 @@ def _cluster(setting: Setting, place: Place) -> dict[str, Any]:
         "load_assignment": {"cluster_name": "service", "endpoints": [{"lb_endpoints": endpoints}]},
     }
     if setting.policies:
-        cluster["outlier_detection"] = {"consecutive_5xx": 5, "interval": "10s"}
+        cluster["outlier_detection"] = {"consecutive_5xx": 5, "interval": "10s", "max_ejection_percent": 50}
     return cluster

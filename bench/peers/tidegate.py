@@ -72,7 +72,8 @@ def configuration(setting: Setting, place: Place) -> dict[str, Any]:
     service: dict[str, Any] = {
         "id": "service",
         "endpoints": [{"region": "here", "address": address} for address in place.backends],
-        "concurrency": {"max_connections": MAX_UPSTREAM},
+        "timeouts": {"keep_alive": f"{IDLE_S}s"},
+        "concurrency": {"max_connections": MAX_UPSTREAM, "max_requests": MAX_CLIENTS, "max_pending": MAX_CLIENTS},
     }
     paths = route_paths(setting)
     routes: list[dict[str, Any]] = [

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationInfo, WithJsonSchema
 
-from config.models.model import Model, matching
-from config.models.values import Country, HeaderName, Label, Network, Secret, Slug, Url
+from config.models.model import Model, matching, text
+from config.models.values import (
+    Country,
+    HeaderName,
+    Label,
+    Network,
+    Secret,
+    SecretReference,
+    Slug,
+    Url,
+    parse_secret,
+    url_of,
+)
 from config.units import Duration, between
 
 JwtAlgorithm = Literal[
@@ -54,12 +65,31 @@ class ApiKeyAuthentication(Model):
     """Header that carries the key."""
 
 
+def _key_set_place(value: object, info: ValidationInfo) -> str | SecretReference:
+    if isinstance(value, SecretReference):
+        return value
+    written = text(value, _KEY_SET_EXPECTED)
+    if written.startswith(("env:", "file:")):
+        return parse_secret(written, info)
+    return url_of("http", "https")(written)
+
+
+_KEY_SET_EXPECTED = "a URL such as https://auth.example.com/jwks.json, or file:path"
+KeySetPlace = Annotated[
+    str | SecretReference,
+    PlainValidator(_key_set_place),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["https://auth.example.com/jwks.json", "file:keys/jwks.json"]}),
+]
+"""Public keys are no secret; a file of them is named and watched like one."""
+
+
 class JwtAuthentication(Model):
     """A signed token (RFC 7519)."""
 
     kind: Literal["jwt"]
-    jwks: Url
-    """Where the issuer publishes its keys."""
+    jwks: KeySetPlace
+    """Where the issuer publishes its keys: a URL, or file:path."""
     algorithms: Annotated[tuple[JwtAlgorithm, ...], Field(min_length=1)] = ("RS256", "ES256")
     """Signatures that are taken."""
     issuer: Label

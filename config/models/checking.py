@@ -21,13 +21,13 @@ class HealthCheck(Model):
     """How endpoints are asked whether they are well."""
 
     protocol: ProbeProtocol = "tcp"
-    """tcp: a connection is enough; http: a request must be answered with an expected status."""
+    """tcp: a connection is enough; http: a request must be answered with an expected status; udp: not refused."""
     port: Port | None = None
     """The endpoint's own by default."""
     path: PathAndQuery = "/healthz"
     """What an http probe asks for."""
     host: Host | None = None
-    """Host header of an http probe; the endpoint's address by default."""
+    """Host header of an http or grpc probe; the endpoint's address by default."""
     grpc_service: Label | None = None
     """Service name in a grpc probe."""
     interval: ProbeInterval = 5.0
@@ -43,7 +43,7 @@ class HealthCheck(Model):
     expected_status: Annotated[tuple[Statuses, ...], Field(min_length=1)] = ((200, 299),)
     """Statuses that mean well."""
     expected_body: Label | None = None
-    """Text that the answer's body must contain."""
+    """Text that the answer's body must contain; of a udp probe, a datagram that comes back."""
 
     def overridden_by(self, override: HealthCheckOverride | None) -> HealthCheck:
         """The check of one endpoint: its own words where it has any, the service's for the rest."""

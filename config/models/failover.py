@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field, model_validator
 
 from config.models.model import Model, Refusal, matching
-from config.models.values import FilePath, Host, HostName, Label, Origin, Port, Secret, Slug, url_of
+from config.models.values import FilePath, Host, HostName, Label, Origin, Port, Secret, Slug, is_host_name, url_of
 from config.units import Duration, Refused, between, shown
 
 
@@ -57,6 +59,12 @@ class Tsig(Model):
     """Reference to the key, env:NAME or file:path."""
 
 
+def _checked_name(value: str) -> str:
+    if value != "@" and not is_host_name(value):
+        raise Refused(shown(value), "a name inside the zone, such as api, or @ for the zone itself")
+    return value
+
+
 class FailoverDns(Model):
     """A DNS server that takes updates (RFC 2136)."""
 
@@ -66,8 +74,8 @@ class FailoverDns(Model):
     """Its port."""
     zone: HostName
     """Zone that is updated."""
-    name: Label
-    """Name in the zone that points to the leading region."""
+    name: Annotated[str, AfterValidator(_checked_name)]
+    """Name in the zone that points to the leading region; `@` is the zone itself."""
     ttl: Annotated[Duration, between("1s", "1d")] = 30.0
     """How long resolvers may keep the record."""
     tsig: Tsig | None = None
@@ -117,6 +125,10 @@ def _checked_schedule(value: str) -> str:
             first, _, last = span.partition("-")
             if not low <= int(first) <= int(last or first) <= high:
                 raise Refused(f"{shown(span)} as the {name}", f"{low} to {high}")
+    try:
+        CronSim(value, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise Refused(f"{shown(value)} ({str(error).lower()})", "a date that comes") from None
     return value
 
 
@@ -124,12 +136,12 @@ Schedule = Annotated[str, AfterValidator(_checked_schedule), Field(json_schema_e
 
 
 class Drill(Model):
-    """A planned promotion, to know that it works."""
+    """A rehearsal of a region's loss, to know that it can be borne."""
 
     schedule: Schedule
-    """When, as cron has it."""
+    """When, as cron has it, by UTC."""
     region: Slug
-    """Which region is promoted."""
+    """Which region is taken out for a while; where it leads, the next one leads meanwhile."""
 
 
 class Backup(Model):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from config.models.model import Model, Refusal
+from config.models.services import UpstreamTls
 from config.models.values import Continent, Country, Label, Latitude, Longitude, Origin, Slug
 from config.units import Rate, Share
 
@@ -40,7 +42,7 @@ class Region(Model):
     tier: Literal["primary", "secondary", "edge", "compliance"] = "secondary"
     """A label; decides nothing."""
     role: Literal["primary", "secondary", "read_replica", "disaster_recovery"] = "secondary"
-    """What the region is for at the start; a promotion changes it."""
+    """What the region is for at the start; a promotion changes it. A read_replica takes no writes and never leads."""
     priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     """Order of failover, lower first; equal ones in the order of the file."""
     active: bool = True
@@ -57,8 +59,31 @@ class Region(Model):
     """direct: others call its endpoints; gateway: they go through `gateway`."""
     gateway: Origin | None = None
     """Where clients and other regions reach this region's gateway."""
+    gateway_tls: UpstreamTls | None = None
+    """How other regions' nodes speak TLS to an https `gateway`; with the system's authorities by default."""
     peers: tuple[Origin, ...] = ()
     """Its nodes' peer addresses."""
+
+    def is_behind_gateway(self, local: str | None) -> bool:
+        """Whether nodes of region `local` reach its endpoints through its gateway."""
+        return self.reach == "gateway" and self.id != local
+
+    @property
+    def gateway_place(self) -> tuple[str, int]:
+        """Host and port of `gateway`, which has to be there."""
+        parts = urlsplit(self.gateway or "")
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+    @model_validator(mode="after")
+    def _tls_with_somebody(self) -> Self:
+        is_https = self.gateway is not None and self.gateway.startswith("https:")
+        if self.gateway_tls is not None and not (self.reach == "gateway" and is_https):
+            raise Refusal(
+                "gateway_tls of a region that nobody reaches through an https gateway",
+                "reach: gateway, and a `gateway` with https",
+                "gateway_tls",
+            )
+        return self
 
     @model_validator(mode="after")
     def _reached_through_something(self) -> Self:

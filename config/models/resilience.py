@@ -94,6 +94,8 @@ class UpstreamTimeouts(Model):
     """From the request's last byte to the answer's head."""
     idle: Annotated[Duration, between("1ms", "1d")] = 30.0
     """Without a byte either way."""
+    keep_alive: Annotated[Duration, between("1ms", "1d")] = 4.0
+    """Before a connection that waits for another request is closed; shorter than the endpoint's own, often 5 s."""
     total: Annotated[Duration, between("1ms", "30d")] | None = None
     """From the request's head to the answer's last byte; unlimited by default."""
 

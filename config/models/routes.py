@@ -15,10 +15,11 @@ from config.models.shaping import (
     ClientKey,
     Compression,
     Cors,
-    HeaderChanges,
     Mirror,
     RateLimit,
+    RequestHeaderChanges,
     ResponseBody,
+    ResponseHeaderChanges,
     Rewrite,
     RouteLimits,
 )
@@ -65,7 +66,19 @@ class Redirect(Model):
     to: Annotated[
         str, *matching(r"(?:https?://|/|\$\{)[\x21-\x7e]{0,2000}", "a URL, in which ${path} stands for the path")
     ]
-    """Where to; `${path}` stands for the request's path."""
+    """Where to; `${path}`, `${query}` (with its ?) and `${host}` stand for the request's. A query goes along with the
+    path where the text has no ? of its own."""
+
+    @model_validator(mode="after")
+    def _knows_its_variables(self) -> Self:
+        rest = re.sub(r"\$\{(?:path|query|host)\}", "", self.to)
+        if "${" in rest:
+            raise Refusal(f"an unknown variable in {shown(self.to)}", "${path}, ${query} or ${host}", "to")
+        if self.to.startswith("//") or "\\" in self.to:
+            raise Refusal(f"{shown(self.to)}, which browsers read as another host", "a URL or a path", "to")
+        if self.to.startswith("${") and not self.to.startswith("${path}"):
+            raise Refusal(f"{shown(self.to)}, which is no URL", "https://${host}..., or a path", "to")
+        return self
 
 
 class CriteriaWeights(Model):
@@ -178,8 +191,8 @@ class Route(Model):
     """Who is shed first under overload: batch, then interactive, then critical."""
     mirror: Mirror | None = None
     rewrite: Rewrite = Rewrite()
-    request_headers: HeaderChanges = HeaderChanges()
-    response_headers: HeaderChanges = HeaderChanges()
+    request_headers: RequestHeaderChanges = RequestHeaderChanges()
+    response_headers: ResponseHeaderChanges = ResponseHeaderChanges()
     response_body: ResponseBody | None = None
     limits: RouteLimits = RouteLimits()
     compression: Compression | None = None

@@ -126,6 +126,12 @@ class CookieAttributes(Model):
     """Domain that gets it; the host alone by default."""
 
     @model_validator(mode="after")
+    def _one_attribute_each(self) -> Self:
+        if ";" in self.path:
+            raise Refusal(self.path, "a path without ';', which ends it in a cookie", "path")
+        return self
+
+    @model_validator(mode="after")
     def _sent_across_sites_only_when_secure(self) -> Self:
         if self.same_site == "None" and not self.secure:
             raise Refusal(

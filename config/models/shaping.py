@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from config.models.model import Model, matching
+from config.core.patterns import PatternRefused, check_replacement, compiled, longest, steps
+from config.models.model import Model, Refusal, matching
 from config.models.values import HeaderName, HeaderValue, Host, Label, Origin, Slug
 from config.units import Duration, Rate, Refused, Share, Size, between, shown
 
 LONGEST_PATTERN = 1000
 """A pattern is read by people."""
 
+PATH_STEPS: Final = 1 << 20
+"""The matcher's, for one path: some milliseconds at worst, during which no other request is served."""
+LONGEST_PATH: Final = 1 << 16
+SHORTEST_PATH: Final = 256
+"""A pattern that cannot take even such a path within its steps is refused; longer ones than it can are answered 414."""
+LARGEST_BODY: Final = 1 << 30
+BODY_STEPS: Final = 1 << 28
+"""For one body, off the event loop."""
+
+PATH_TEXT: Final = re.compile(rb"[!$%&'()*+,./0-9:;=?@A-Z_a-z~-]+")
+"""What may stand in a path and query (RFC 3986): no space, no end of line, nothing that would split a request."""
+BODY_TEXT: Final = re.compile(rb"[^\\\x00]+")
+
 
 def _checked_pattern(value: str) -> str:
     if len(value) > LONGEST_PATTERN:
         raise Refused(f"a pattern of {len(value)} characters", f"at most {LONGEST_PATTERN}")
     try:
-        re.compile(value)
-    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
-        raise Refused(f"{shown(value)} ({error})", "a regular expression") from None
+        steps(compiled(value), LARGEST_BODY)  # what is refused for less is refused for this, too
+    except PatternRefused as error:
+        raise Refused(f"{shown(value)} ({error.found})", error.expected) from None
     return value
 
 
@@ -89,7 +103,15 @@ class PathRewrite(Model):
     pattern: Pattern
     """Regular expression for what is replaced."""
     replacement: Annotated[str, Field(max_length=LONGEST_PATTERN)]
-    """What stands there instead; \\1 is the first group."""
+    """What stands there instead; \\1 is the first group. What follows a `?` becomes the query's beginning."""
+
+    @model_validator(mode="after")
+    def _takes_bounded_time(self) -> Self:
+        _check_replacement(self.pattern, self.replacement, PATH_TEXT)
+        if longest(compiled(self.pattern), most=SHORTEST_PATH, steps_allowed=PATH_STEPS) < SHORTEST_PATH:
+            found = f"{shown(self.pattern)}, which may take too long over a path of {SHORTEST_PATH} bytes"
+            raise Refusal(found, "one that starts with ^ and repeats [^/]+ rather than .*", "pattern")
+        return self
 
 
 class Rewrite(Model):
@@ -100,15 +122,55 @@ class Rewrite(Model):
     """Host header for the upstream."""
 
 
+FRAMING_HEADERS: Final = frozenset(
+    "connection content-length keep-alive proxy-connection te trailer transfer-encoding upgrade".split()  # noqa: SIM905
+)
+"""Those that say where a message ends, and those of one connection: they are the gateway's own."""
+
+
 class HeaderChanges(Model):
     """What is done to header fields."""
 
-    set: Mapping[HeaderName, HeaderValue] = {}
-    """Header to value, in place of what was there."""
+    own: ClassVar[frozenset[str]] = FRAMING_HEADERS
+    """Headers that the gateway writes itself; lower case."""
+
+    set: Mapping[HeaderName, HeaderValue | None] = {}
+    """Header to value, in place of what was there; null removes it."""
     append: Mapping[HeaderName, HeaderValue] = {}
     """Header to value, beside what was there."""
     remove: tuple[HeaderName, ...] = ()
     """Headers that go."""
+
+    @model_validator(mode="after")
+    def _leaves_the_gateways_own(self) -> Self:
+        named: Iterable[tuple[str, str | int, str]] = (
+            *(("set", name, name) for name in self.set),
+            *(("append", name, name) for name in self.append),
+            *(("remove", index, name) for index, name in enumerate(self.remove)),
+        )
+        for key, position, name in named:
+            if name.lower().replace("_", "-") in self.own:
+                raise Refusal(f"{name}, which the gateway writes itself", "another header", key, position)
+        return self
+
+
+class RequestHeaderChanges(HeaderChanges):
+    """What is done to a request's header fields."""
+
+    own: ClassVar[frozenset[str]] = FRAMING_HEADERS | frozenset(
+        "client-cert client-cert-chain expect forwarded host proxy-authenticate proxy-authorization "  # noqa: SIM905
+        "sec-websocket-accept sec-websocket-key sec-websocket-version via x-client-cert-subject "
+        "x-forwarded-client-cert x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-prefix "
+        "x-forwarded-proto x-forwarded-server x-forwarded-ssl x-real-ip x-request-id".split()
+    )
+
+
+class ResponseHeaderChanges(HeaderChanges):
+    """What is done to an answer's header fields."""
+
+    own: ClassVar[frozenset[str]] = FRAMING_HEADERS | frozenset(
+        "content-encoding proxy-authenticate proxy-status sec-websocket-accept via x-request-id".split()  # noqa: SIM905
+    )
 
 
 class BodyReplacement(Model):
@@ -117,7 +179,12 @@ class BodyReplacement(Model):
     pattern: Pattern
     """Regular expression for what is replaced."""
     replacement: Annotated[str, Field(max_length=LONGEST_PATTERN)]
-    """What stands there instead."""
+    """What stands there instead; \\1 is the first group."""
+
+    @model_validator(mode="after")
+    def _names_groups_that_are_there(self) -> Self:
+        _check_replacement(self.pattern, self.replacement, BODY_TEXT)
+        return self
 
 
 class ResponseBody(Model):
@@ -128,6 +195,22 @@ class ResponseBody(Model):
     replace: Annotated[tuple[BodyReplacement, ...], Field(min_length=1)]
     max_size: Annotated[Size, between("1B", "1GiB")] = 1 << 20
     """Larger answers pass unchanged."""
+
+    @model_validator(mode="after")
+    def _takes_bounded_time(self) -> Self:
+        for index, one in enumerate(self.replace):
+            if steps(compiled(one.pattern), self.max_size) > BODY_STEPS:
+                found = f"{shown(one.pattern)}, which may take too long over a body of {self.max_size} bytes"
+                expected = "repeats with an end, such as {1,30}, a shorter pattern, or a smaller max_size"
+                raise Refusal(found, expected, "replace", index, "pattern")
+        return self
+
+
+def _check_replacement(pattern: str, replacement: str, allowed: re.Pattern[bytes]) -> None:
+    try:
+        check_replacement(compiled(pattern), replacement, allowed=allowed)
+    except PatternRefused as error:
+        raise Refusal(error.found, error.expected, "replacement") from None
 
 
 class RouteLimits(Model):

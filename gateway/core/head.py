@@ -44,6 +44,9 @@ METHODS: Final = frozenset(
 )
 """What llhttp knows, less CONNECT, TRACE and its non-HTTP ones."""
 
+SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+"""RFC 9110 section 9.2.1, less TRACE: whoever asks so wants nothing changed."""
+
 IDEMPOTENT: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """RFC 9110 section 9.2.2, less TRACE."""
 
@@ -54,10 +57,11 @@ _SPECIAL_NAMES: Final = (
     rb"|x-forwarded-(?:for|host|port|proto|prefix|server|ssl)|x-real-ip|x-request-id"
     rb"|proxy-(?:connection|authorization|authenticate)"
     rb"|client-cert(?:-chain)?|x-client-cert-subject|x-forwarded-client-cert"
+    rb"|tidegate-(?:mirror|hop|debug)"
 )
 _SPECIAL_FIELD: Final = re.compile(rb"\r\n(" + _SPECIAL_NAMES.replace(b"-", b"[-_]") + rb"):[ \t]*([^\r\n]*)")
 """With `_` for `-` too: `Transfer_Encoding` is unknown to us, and Transfer-Encoding to who maps one to the other."""
-_AUTHORITY: Final = re.compile(rb"(?:[a-z0-9_](?:[a-z0-9_.-]*)|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_AUTHORITY: Final = re.compile(rb"(?:[a-z0-9_][a-z0-9_-]*(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _ABSOLUTE: Final = re.compile(rb"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
 _TARGET: Final = re.compile(rb"[!-~]+")
 """llhttp takes a bare LF in a target for the end of an HTTP/0.9 line, and what follows it for a field."""
@@ -249,12 +253,16 @@ def _read_fields(head: RequestHead) -> None:  # noqa: C901, PLR0912, PLR0915 - s
         if name == b"host":
             if host is not None:
                 raise RequestRefused("two Host fields, exactly one is expected")
+            if b"\t" in field[0]:
+                raise _tab_refused(name)
             host = _host_name(value)
         elif name == b"via":
             via = via + b"," + value if via else value
         elif name == b"content-length":
             if length is not None or not value.isdigit():
                 raise RequestRefused("a Content-Length that is not one number")
+            if b"\t" in field[0]:
+                raise _tab_refused(name)
             length = int(value) if len(value) <= MAX_LENGTH_DIGITS else MAX_BODY_LENGTH + 1
             if length > MAX_BODY_LENGTH:
                 raise RequestRefused("a Content-Length above 2^63-1", status=413, reason="body_too_large")
@@ -319,6 +327,11 @@ def without_field(fields: bytes, name: bytes) -> bytes:
     """Field lines without those of this (lower-case) name."""
     prefix = name + b":"
     return b"".join(line for line in fields.splitlines(keepends=True) if not line.lower().startswith(prefix))
+
+
+def _tab_refused(name: bytes) -> RequestRefused:
+    """nginx takes a tab around a host or a length for a part of it, others do not."""
+    return RequestRefused(f"a tab in the {name.decode()} field, which is read in two ways")
 
 
 def _coding_refused(value: bytes, *, repeated: bool) -> RequestRefused:

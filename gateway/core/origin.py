@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from config.core.country_record import country_of_code
 from gateway.core.head import RequestHead
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
@@ -78,6 +79,12 @@ def origin_of(head: RequestHead, *, peer: str, trust: Trust) -> Origin:
         port=port if port is not None and port.isdigit() and len(port) <= 5 else None,
         request_id=request_id if request_id is not None and _REQUEST_ID.fullmatch(request_id) else None,
     )
+
+
+def country_told(head: RequestHead, field: bytes) -> str | None:
+    """What a trusted peer says of the client's country; `field` in lower case. None where that is of no use."""
+    values = head.values(field)
+    return country_of_code(values[0].decode("latin-1")) if len(values) == 1 else None
 
 
 def _single(head: RequestHead, name: bytes) -> bytes | None:

@@ -62,6 +62,10 @@ class Answer:
     allow: tuple[str, ...] = ()
     location: bytes | None = None
     retry_after_s: int | None = None
+    fields: tuple[bytes, ...] = ()
+    """More field lines, without their ends: `WWW-Authenticate`, `RateLimit`."""
+    body: bytes | None = None
+    """In place of a problem document, where nothing is wrong; `fields` say what it is."""
 
 
 NOT_YET: Final = Answer(503, reasons.STARTING, "no configuration yet", "destination_unavailable", retry_after_s=1)
@@ -91,6 +95,10 @@ def problem_response(
     answer: Answer, *, node_id: str, request_id: bytes, close: bool = False, head_only: bool = False
 ) -> bytes:
     """A whole HTTP/1.1 answer."""
+    if answer.status in {204, 304}:
+        return _no_content(answer, request_id=request_id, close=close)
+    if answer.body is not None:
+        return _plain(answer, answer.body, request_id=request_id, close=close, head_only=head_only)
     body = problem_document(
         status=answer.status,
         reason=answer.reason,
@@ -114,6 +122,29 @@ def problem_response(
         lines.append(b"Allow: " + ", ".join(answer.allow).encode())
     if answer.location is not None:
         lines.append(b"Location: " + answer.location)
+    lines += answer.fields
+    if close:
+        lines.append(b"Connection: close")
+    head = b"\r\n".join(lines) + b"\r\n\r\n"
+    return head if head_only else head + body
+
+
+def _no_content(answer: Answer, *, request_id: bytes, close: bool) -> bytes:
+    """Nothing is wrong, and there is nothing to say but fields: no type, no length (RFC 9110 sections 8.6, 15.4.5)."""
+    lines = [status_line(answer.status)[:-2], b"X-Request-Id: " + request_id, *answer.fields]
+    if close:
+        lines.append(b"Connection: close")
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _plain(answer: Answer, body: bytes, *, request_id: bytes, close: bool, head_only: bool) -> bytes:
+    """What we have to say ourselves that is no problem."""
+    lines = [
+        status_line(answer.status)[:-2],
+        b"Content-Length: %d" % len(body),
+        b"X-Request-Id: " + request_id,
+        *answer.fields,
+    ]
     if close:
         lines.append(b"Connection: close")
     head = b"\r\n".join(lines) + b"\r\n\r\n"

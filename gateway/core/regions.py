@@ -9,9 +9,12 @@ strategy, failure or shortage. Ties end by priority, then id, so that every node
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import xxhash
 
 from gateway.core import reasons
 from gateway.core.countries import COUNTRIES
@@ -27,6 +30,13 @@ class RegionFacts:
     is_active: bool
     location: Point | None
     gateway: str | None
+    cost: float = 1.0
+    zones: frozenset[str] = frozenset()
+    """Compliance zones that it belongs to."""
+    is_through_gateway: bool = False
+    """Whether it is reached through its own gateway, not straight at its endpoints."""
+    is_replica: bool = False
+    """Whether it takes no writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +136,98 @@ def local_first(ranked: Sequence[RankedRegion], local: str) -> tuple[RankedRegio
     """`prefer_local`: this node's own region before all others, the others as they were."""
     own = [RankedRegion(entry.region, entry.score, reasons.LOCAL_REGION) for entry in ranked if entry.region == local]
     return (*own, *(entry for entry in ranked if entry.region != local))
+
+
+def put_first(ranked: Sequence[RankedRegion], wanted: Sequence[str], reason: str) -> tuple[RankedRegion, ...]:
+    """The `wanted` ones in that order, where they may serve at all; the others as they were."""
+    by_id = {entry.region: entry for entry in ranked}
+    first = [RankedRegion(name, by_id[name].score, reason) for name in dict.fromkeys(wanted) if name in by_id]
+    moved = {entry.region for entry in first}
+    return (*first, *(entry for entry in ranked if entry.region not in moved))
+
+
+def place_of(key: str, salt: str) -> float:
+    """A client's place in [0, 1): the same on every node, evenly spread, independent for each salt."""
+    return (xxhash.xxh3_64_intdigest(f"{salt}\0{key}".encode()) >> 11) / 2.0**53
+
+
+def rank_by_weight(regions: Sequence[RegionFacts], weights: Mapping[str, int], client: str) -> tuple[RankedRegion, ...]:
+    """Each client by its own order, in which a region is first for its share of all clients.
+
+    Weighted rendezvous hashing (Schindelhauer and Schomaker 2005): who was elsewhere stays there when a region goes,
+    and exactly those who left come back with it. Regions of weight 0 come last, by priority.
+    """
+    ranked = []
+    for region in regions:
+        weight = weights.get(region.id, 0)
+        if weight:
+            score = -math.log(1.0 - place_of(client, region.id)) / weight
+            ranked.append((score, region, RankedRegion(region.id, float(weight), reasons.WEIGHTED_SHARE)))
+        else:
+            ranked.append((math.inf, region, RankedRegion(region.id, 0.0, reasons.WEIGHT_ZERO)))
+    ranked.sort(key=lambda entry: (entry[0], entry[1].priority, entry[1].id))
+    return tuple(entry[2] for entry in ranked)
+
+
+def rank_by_compliance(regions: Sequence[RegionFacts], zones: frozenset[str] | None) -> tuple[RankedRegion, ...]:
+    """Regions of the client's own zones first, then the others, each by priority. `zones` is None where unknown."""
+    ordered = sorted(regions, key=lambda region: (region.priority, region.id))
+    if not zones:
+        return tuple(RankedRegion(region.id, None, reasons.ZONE_UNKNOWN) for region in ordered)
+    own = [RankedRegion(each.id, 0.0, reasons.CLIENTS_ZONE) for each in ordered if each.zones & zones]
+    other = [RankedRegion(each.id, 1.0, reasons.OTHER_ZONE) for each in ordered if not each.zones & zones]
+    return (*own, *other)
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What counts how much for `multi_criteria`."""
+
+    latency: float
+    user_location: float
+    capacity: float
+    cost: float
+    user_preference: float
+
+
+def rank_by_criteria(  # noqa: PLR0917 - the criteria
+    regions: Sequence[RegionFacts],
+    criteria: Criteria,
+    rtts: Mapping[str, float],
+    origin: Point | None,
+    free: Mapping[str, float],
+    wish: str | None,
+) -> tuple[RankedRegion, ...]:
+    """By a weighted sum of what each criterion says, normalised to 0 (best) to 1 (worst); lower is better.
+
+    `free` is the share of each region that can still take traffic. What is not known of a region counts as the worst.
+    """
+    latency = _normalised({region.id: rtts.get(region.id) for region in regions})
+    distance = _normalised(
+        {region.id: distance_km(origin, region.location) if origin and region.location else None for region in regions}
+    )
+    cost = _normalised({region.id: region.cost for region in regions})
+    total = (
+        criteria.latency + criteria.user_location + criteria.capacity + criteria.cost + criteria.user_preference
+    ) or 1.0
+    ranked = []
+    for region in regions:
+        name = region.id
+        score = (
+            criteria.latency * latency[name]
+            + criteria.user_location * distance[name]
+            + criteria.capacity * (1.0 - free.get(name, 0.0))
+            + criteria.cost * cost[name]
+            + criteria.user_preference * (0.0 if wish == name else 1.0)
+        ) / total
+        ranked.append((round(score, 4), region, RankedRegion(name, round(score, 4), reasons.BEST_SCORE)))
+    ranked.sort(key=lambda entry: (entry[0], entry[1].priority, entry[1].id))
+    return tuple(entry[2] for entry in ranked)
+
+
+def _normalised(measured: Mapping[str, float | None]) -> dict[str, float]:
+    """As shares of the largest; all alike where nothing is known."""
+    largest = max((value for value in measured.values() if value is not None), default=0.0)
+    if not largest:
+        return dict.fromkeys(measured, 0.0)
+    return {name: 1.0 if value is None else value / largest for name, value in measured.items()}

@@ -42,7 +42,7 @@ class RetryPolicy:
         if isinstance(error, ConnectFailed):
             return self.on_connect_failure
         if isinstance(error, ConnectionLost):
-            return self.on_reset and method in self.methods
+            return self.on_reset and (method in self.methods or not error.was_request_sent)
         return error.status in self.statuses and method in self.methods
 
     def allows_status(self, status: int, *, method: str, retries_done: int) -> bool:

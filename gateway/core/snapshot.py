@@ -1,91 +1,42 @@
 """What does a request route by? One frozen, versioned value: compiled configuration plus what is known of the world.
 
-    Config ── compile_routing, once a configuration ──> CompiledRouting ─┐
-    verdicts, round trips ── build_snapshot, at each change ─────────────┴──> RoutingSnapshot
+    Config ── compile_routing (compiling.py), once ──> CompiledRouting (plans.py) ─┐
+    verdicts, round trips, ── build_snapshot, at each change ──────────────────────┴──> RoutingSnapshot
+    what names stand for
 
 A verdict change shares the compiled routes. A request keeps the snapshot it started with, retries included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from config.core.residency import ResidencyPolicy, compile_policy
-from config.models import Config, Route, Service
-from gateway.core.gate import Endpoint, RegionPool, build_pool
-from gateway.core.geography import Point
+from gateway.core import reasons
+from gateway.core.countries import COUNTRIES
+from gateway.core.endpoints import Resolved, standing, with_state
+from gateway.core.gate import NO_ORDER, Endpoint, RegionPool, build_pool
+from gateway.core.panic import panicking
+from gateway.core.plans import CompiledRouting, RoutePlan, ServicePlan
 from gateway.core.regions import (
-    ExcludedRegion,
     RankedRegion,
-    RegionFacts,
     latency_order,
     local_first,
+    place_of,
+    put_first,
+    rank_by_compliance,
+    rank_by_criteria,
     rank_by_distance,
     rank_by_failover,
     rank_by_latency,
+    rank_by_weight,
 )
-from gateway.core.retries import RetryPolicy
-from gateway.core.routes import Matcher, RouteTable, matcher_of
-from gateway.messages import EndpointState
-
-
-@dataclass(frozen=True, slots=True)
-class ServicePlan:
-    """One service as configured."""
-
-    id: str
-    algorithm: str
-    endpoints: tuple[Endpoint, ...]
-    """All untested: verdicts are a snapshot's."""
-    max_connections: int
-    """Of the whole node."""
-    connect_timeout_s: float
-    try_timeout_s: float
-    """From the request's last byte to the answer's head: the shorter of `response_head` and `per_try_timeout`."""
-    idle_timeout_s: float
-    total_timeout_s: float | None
-    replay_bound: int
-    """Bytes of a request's body kept for a retry."""
-    hedge_after_s: float | None
-    hedges_at_p95: bool
-    has_timers: bool
-    """Whether a request needs a timer of its own, for a total time-out or a hedge."""
-    retries: RetryPolicy
-
-
-@dataclass(frozen=True, slots=True)
-class RoutePlan:
-    """One route as configured, with the regions that residency and the operator leave it."""
-
-    id: str
-    order: int
-    matcher: Matcher
-    service: str
-    data_types: tuple[str, ...]
-    strategy: str
-    prefer_local: bool
-    may_move: bool
-    """Whether traffic may move to another region by itself."""
-    regions: tuple[RegionFacts, ...]
-    """The candidates, before any preference."""
-    excluded: tuple[ExcludedRegion, ...]
-    local_refusal: ExcludedRegion | None
-    """Why this node's own region may not hold the route's data; None when it may."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledRouting:
-    """All of a configuration that routing needs."""
-
-    config_digest: str
-    node_id: str
-    region: str
-    location: Point | None
-    table: RouteTable[RoutePlan]
-    services: Mapping[str, ServicePlan]
-    regions: tuple[RegionFacts, ...]
+from gateway.core.replicas import NOTHING_KNOWN, Replicas
+from gateway.core.spill import UNLIMITED, RegionLoads, fitness, spilled_to
+from gateway.core.steering import SteeringRule
+from gateway.core.sticky_cookie import StickyCookie
+from gateway.messages import EndpointState, OperatorState, ResolvedEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +46,31 @@ class Forward:
     route: RoutePlan
     service: ServicePlan
     regions: tuple[RankedRegion, ...]
+    panic: frozenset[str] = frozenset()
+    """Regions where so few endpoints are healthy that all are used (gateway/core/panic.py)."""
+    spill: Spill | None = None
+    """Which clients go on to a later region; None while the first takes them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spill:
+    """A region that is not fit for all of a route's load, or whose capacity is limited (gateway/core/spill.py)."""
+
+    regions: tuple[str, ...]
+    fit: tuple[float, ...]
+    salt: str
+    loads: RegionLoads
+    forwards: tuple[Forward, ...]
+    """By the region that takes the client."""
+
+    def forward(self, client: str) -> Forward:
+        """Where this client goes; counted."""
+        return self.forwards[spilled_to(self.regions, self.fit, self.loads, place_of(client, self.salt))]
+
+    def to(self, region: str) -> Forward:
+        """To this one of the regions, wherever the client's place is; counted as well."""
+        self.loads.admits(region, 0.0)
+        return self.forwards[self.regions.index(region)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,171 +85,128 @@ class RoutingSnapshot:
     latency_order: tuple[str, ...]
     rankings: Mapping[str, tuple[RankedRegion, ...]]
     """By route; geographic ones for a client of unknown place."""
-    _forwards: dict[tuple[str, str | None], Forward] = field(default_factory=dict)
+    resolved: Resolved
+    """Whom the names among the endpoints stand for."""
+    loads: RegionLoads = UNLIMITED
+    """What this data plane sends to regions of limited capacity; measured, and so outlives the snapshot."""
+    replicas: Replicas = NOTHING_KNOWN
+    """How far the data is in each region; told again and again, and so outlives the snapshot."""
+    failed_conditions: dict[str, int] = field(default_factory=dict)
+    """By `<route>/<rule>`: conditions that had no answer."""
+    marked: Mapping[str, Mapping[bytes, Endpoint]] = field(default_factory=dict)
+    """By service whose sessions stick: its endpoints by what stands for them in cookies."""
+    _forwards: dict[tuple[object, ...], Forward] = field(default_factory=dict)
 
-    def ranking(self, route: RoutePlan, country: str | None) -> tuple[RankedRegion, ...]:
+    def ranking(self, route: RoutePlan, country: str | None, wish: str | None = None) -> tuple[RankedRegion, ...]:
         """The regions that may serve `route`, best first, for a client in `country`."""
-        if country is None or route.strategy != "geo_proximity":
+        if wish is None and (country is None or not route.uses_country) and route.criteria is None:
             return self.rankings[route.id]
-        return _rank(route, self.routing, self.latency_order, self.region_rtts, country)
+        free = self._free(route) if route.criteria is not None else {}
+        return _rank(route, self.routing, self.latency_order, self.region_rtts, country, free, wish)
+
+    def _free(self, route: RoutePlan) -> dict[str, float]:
+        service = self.routing.services[route.service]
+        pools = self.pools[service.id]
+        return {
+            region.id: fitness(pools.get(region.id), service.overprovisioning) * self.loads.free(region.id)
+            for region in route.regions
+        }
 
     def forward(self, route: RoutePlan, country: str | None) -> Forward:
         """What to do with a request of `route` from `country`; the same value for every such request."""
-        key = (route.id, country)
+        key: tuple[object, ...] = (route.key, country)
+        if route.criteria is not None and self.loads.limited:
+            key = (*key, self._load_levels())
         forward = self._forwards.get(key)
         if forward is None:
-            ranked = self.ranking(route, country)
-            regions = ranked if route.may_move else ranked[:1]
-            forward = self._forwards[key] = Forward(route, self.routing.services[route.service], regions)
+            forward = self._keep(key, self._forward(route, self.ranking(route, country)))
         return forward
 
+    def steered(
+        self, route: RoutePlan, country: str | None, rule: SteeringRule | None, wish: str | None, client: str
+    ) -> Forward:
+        """The same for a request that a rule, a wish or its share moves."""
+        steering = route.steering
+        weights = steering.weights if steering is not None else None
+        order: tuple[RankedRegion, ...] | None = None
+        if weights is not None:
+            order = rank_by_weight(route.regions, weights, client)
+        levels = self._load_levels() if route.criteria is not None and self.loads.limited else ()
+        key = (route.key, country, rule.number if rule else None, wish, order, levels)
+        forward = self._forwards.get(key)
+        if forward is not None:
+            return forward
+        ranked = order if order is not None else self.ranking(route, country, wish)
+        if rule is not None:
+            ranked = put_first(ranked, rule.regions, reasons.RULE_MATCHED)
+            if wish in rule.regions:
+                ranked = put_first(ranked, (wish,), reasons.CLIENT_PREFERENCE)
+        elif wish is not None and route.criteria is None:
+            ranked = put_first(ranked, (wish,), reasons.CLIENT_PREFERENCE)
+        return self._keep(key, self._forward(route, ranked))
 
-def compile_routing(
-    config: Config, *, digest: str, now: float, upstream_tls: Mapping[str, object] = MappingProxyType({})
-) -> CompiledRouting:
-    """Compile a configuration. `now` is wall time, in seconds: residency agreements expire by the calendar.
+    def narrowed(self, forward: Forward, kept: frozenset[str]) -> Forward:
+        """The same, to these of its regions only."""
+        regions = tuple(entry for entry in forward.regions if entry.region in kept)
+        key = (forward.route.key, "narrowed", regions, forward.panic)
+        return self._forwards.get(key) or self._keep(key, replace(forward, regions=regions, spill=None))
 
-    `upstream_tls`, by service, is only handed on to whoever connects.
-    """
-    regions = tuple(
-        RegionFacts(
-            id=region.id,
-            priority=region.priority,
-            is_active=region.active,
-            location=Point(region.location.latitude, region.location.longitude) if region.location else None,
-            gateway=region.gateway,
-        )
-        for region in config.regions
-    )
-    local = config.node.region
-    if local is None:
-        raise ValueError("a configuration without node.region, which the loader always sets")
-    policy = compile_policy(config)
-    routes = [
-        _route_plan(route, order, regions, policy, local=local, now=now)
-        for order, route in enumerate(config.routes)
-        if route.service is not None
-    ]
-    return CompiledRouting(
-        config_digest=digest,
-        node_id=config.node.id,
-        region=local,
-        location=next((region.location for region in regions if region.id == local), None),
-        table=RouteTable(routes),
-        services={service.id: _service_plan(service, upstream_tls.get(service.id)) for service in config.services},
-        regions=regions,
-    )
+    def _load_levels(self) -> tuple[int, ...]:
+        """Coarse, so that few rankings are kept."""
+        return tuple(int(self.loads.free(region) * LOAD_LEVELS) for region in sorted(self.loads.limited))
 
+    def _keep(self, key: tuple[object, ...], forward: Forward) -> Forward:
+        if len(self._forwards) >= MAX_FORWARDS:
+            self._forwards.clear()
+        self._forwards[key] = forward
+        return forward
 
-def _route_plan(
-    route: Route, order: int, regions: tuple[RegionFacts, ...], policy: ResidencyPolicy, *, local: str, now: float
-) -> RoutePlan:
-    allowed: list[RegionFacts] = []
-    excluded: list[ExcludedRegion] = []
-    local_refusal: ExcludedRegion | None = None
-    for region in regions:
-        refusal = _residency_refusal(route, region.id, policy, local=local, now=now)
-        if refusal is not None:
-            excluded.append(refusal)
-            if region.id == local:
-                local_refusal = refusal
-        elif not region.is_active:
-            excluded.append(ExcludedRegion(region.id, "region_inactive", None))
-        else:
-            allowed.append(region)
-    match = route.match
-    return RoutePlan(
-        id=route.id,
-        order=order,
-        matcher=matcher_of(
-            listeners=match.listeners,
-            hosts=match.hosts,
-            path=match.path,
-            methods=match.methods,
-            headers=match.headers,
-            query=match.query,
-        ),
-        service=route.service or "",
-        data_types=tuple(route.data_types),
-        strategy=route.region_routing.strategy,
-        prefer_local=route.region_routing.prefer_local,
-        may_move=route.region_routing.failover == "automatic",
-        regions=tuple(allowed),
-        excluded=tuple(excluded),
-        local_refusal=local_refusal,
-    )
-
-
-def _residency_refusal(
-    route: Route, region: str, policy: ResidencyPolicy, *, local: str, now: float
-) -> ExcludedRegion | None:
-    for data_type in route.data_types:
-        verdict = policy.may(data_type, source=local, destination=region, purpose="route", now=now)
-        if not verdict.allowed:
-            return ExcludedRegion(region, verdict.reason, verdict.rule)
-    return None
-
-
-def _service_plan(service: Service, tls: object) -> ServicePlan:
-    timeouts, retries = service.timeouts, service.retries
-    retry_on = {str(cause) for cause in retries.retry_on}
-    hedge_after = retries.hedge_after
-    return ServicePlan(
-        id=service.id,
-        algorithm=service.load_balancing.algorithm,
-        endpoints=tuple(_endpoints(service, tls)),
-        max_connections=service.concurrency.max_connections,
-        connect_timeout_s=timeouts.connect,
-        try_timeout_s=min(timeouts.response_head, retries.per_try_timeout or timeouts.response_head),
-        idle_timeout_s=timeouts.idle,
-        total_timeout_s=timeouts.total,
-        replay_bound=retries.buffer,
-        hedge_after_s=hedge_after if isinstance(hedge_after, float) else None,
-        hedges_at_p95=hedge_after == "p95",
-        has_timers=timeouts.total is not None or hedge_after is not None,
-        retries=RetryPolicy(
-            max_retries=retries.max_retries,
-            on_connect_failure="connect_failure" in retry_on,
-            on_reset="reset" in retry_on,
-            statuses=frozenset(int(cause) for cause in retry_on if cause.isdigit()),
-            methods=frozenset(retries.methods),
-            backoff_kind=retries.backoff.kind,
-            backoff_initial_s=retries.backoff.initial,
-            backoff_max_s=retries.backoff.max,
-            budget_share=retries.budget,
-            min_retries_per_s=retries.min_retries,
-        ),
-    )
-
-
-def _endpoints(service: Service, tls: object) -> list[Endpoint]:
-    endpoints = []
-    for endpoint in service.endpoints:
-        if endpoint.address is None:
-            continue  # discovered names are refused by `config.unbuilt` until discovery resolves them
-        host, _, port = endpoint.address.rpartition(":")
-        override = endpoint.health_check
-        interval = override.interval if override is not None and override.interval is not None else None
-        endpoints.append(
-            Endpoint(
-                id=f"{service.id}/{endpoint.region}/{endpoint.address}",
-                service=service.id,
-                region=endpoint.region,
-                host=host.strip("[]"),
-                port=int(port),
-                weight=endpoint.weight,
-                priority=endpoint.priority,
-                is_backup=endpoint.backup,
-                probe_interval_s=interval if interval is not None else service.health_check.interval,
-                health="untested",
-                health_reason="never probed",
-                tls=tls,
+    def forwarded_here(self, route: RoutePlan, service: str) -> Forward:
+        """For a request that another gateway has decided: this region alone, and nothing done on the way again."""
+        key = ("hop", route.key, service)
+        forward = self._forwards.get(key)
+        if forward is None:
+            plan = replace(
+                route, service=service, shaping=None, admission=None, steering=None, mirror=None, parts=(), writes=None
             )
+            here = RankedRegion(self.routing.region, None, reasons.FORWARDED_ONCE)
+            forward = self._keep(key, self._forward(plan, (here,)))
+        return forward
+
+    def _forward(self, route: RoutePlan, ranked: tuple[RankedRegion, ...]) -> Forward:
+        if route.replicas:
+            ranked = tuple(entry for entry in ranked if entry.region not in route.replicas)
+        regions = ranked if route.may_move else ranked[:1]
+        service = self.routing.services[route.service]
+        panic = panicking(
+            (entry.region for entry in regions),
+            self.pools[service.id],
+            threshold=service.balancing.panic_threshold,
+            overprovisioning=service.balancing.overprovisioning,
         )
-    return endpoints
+        plain = Forward(route, service, regions, panic)
+        return plain if len(regions) < 2 else replace(plain, spill=self._spill(plain))
+
+    def _spill(self, plain: Forward) -> Spill | None:
+        service, regions = plain.service, plain.regions
+        pools = self.pools[service.id]
+        fit = tuple(fitness(pools.get(entry.region), service.overprovisioning) for entry in regions)
+        limited = self.loads.limited
+        able = [entry.region for entry, share in zip(regions, fit, strict=True) if share > 0.0]
+        if len(able) < 2 or (not limited.intersection(able) and next(share for share in fit if share > 0.0) >= 1.0):
+            return None
+        forwards = []
+        for index, entry in enumerate(regions):
+            rest = tuple(other for other in regions if other is not entry)
+            first = entry if index == 0 else RankedRegion(entry.region, entry.score, reasons.SPILLED_OVER)
+            forwards.append(Forward(plain.route, service, (first, *rest), plain.panic))
+        names = tuple(entry.region for entry in regions)
+        return Spill(names, fit, f"spill {service.id}", self.loads, tuple(forwards))
 
 
-UNTESTED = EndpointState("untested", "never probed")
+LOAD_LEVELS = 10
+MAX_FORWARDS = 20_000
+"""Routes x countries x rules x wishes x orders, in the worst case: some MiB; then it starts anew."""
 
 
 def build_snapshot(
@@ -284,62 +217,98 @@ def build_snapshot(
     region_rtts: Mapping[str, float],
     previous_order: tuple[str, ...] = (),
     verdict_age_s: float = 0.0,
+    operator: Mapping[str, OperatorState] = MappingProxyType({}),
+    resolved: Resolved = MappingProxyType({}),
+    loads: RegionLoads = UNLIMITED,
+    replicas: Replicas = NOTHING_KNOWN,
+    failed_conditions: dict[str, int] | None = None,
 ) -> RoutingSnapshot:
     """Put what is known of the world on top of compiled routes."""
     order = latency_order(region_rtts, routing.regions, previous_order)
+    standing_now = {
+        service.id: [
+            with_state(plain, endpoints.get(plain.id), operator.get(plain.id, NO_ORDER))
+            for plain in standing(service.endpoints, service.names, resolved)
+        ]
+        for service in routing.services.values()
+    }
     return RoutingSnapshot(
         version=version,
         routing=routing,
         pools={
-            service.id: _pools(service, endpoints, verdict_age_s=verdict_age_s) for service in routing.services.values()
+            service.id: _pools(service, standing_now[service.id], verdict_age_s=verdict_age_s)
+            for service in routing.services.values()
+        },
+        marked={
+            service.id: _marked(service.sticky, service, standing_now[service.id])
+            for service in routing.services.values()
+            if service.sticky is not None
         },
         region_rtts=region_rtts,
         latency_order=order,
-        rankings={route.id: _rank(route, routing, order, region_rtts, None) for route in routing.table.routes},
+        resolved=resolved,
+        rankings={
+            route.id: _rank(route, routing, order, region_rtts, None, {}, None) for route in routing.table.routes
+        },
+        loads=loads,
+        replicas=replicas,
+        failed_conditions=failed_conditions if failed_conditions is not None else {},
     )
 
 
-def _rank(
+def _marked(sticky: StickyCookie, service: ServicePlan, every: Sequence[Endpoint]) -> dict[bytes, Endpoint]:
+    """Whom cookies may name: an endpoint, or the gateway of one that is beyond it."""
+    now = {endpoint.id: endpoint for endpoint in every}
+    found = sticky.marked([*every, *(endpoint for endpoint, _ in service.beyond)])
+    gateways = {endpoint.id: now[gateway.id] for endpoint, gateway in service.beyond}
+    return {mark: gateways.get(endpoint.id, endpoint) for mark, endpoint in found.items()}
+
+
+def _rank(  # noqa: PLR0917 - all that an order may depend on
     route: RoutePlan,
     routing: CompiledRouting,
     order: tuple[str, ...],
     rtts: Mapping[str, float],
     country: str | None,
+    free: Mapping[str, float],
+    wish: str | None,
 ) -> tuple[RankedRegion, ...]:
     if route.strategy == "geo_proximity":
         ranked = rank_by_distance(route.regions, country, routing.location)
     elif route.strategy == "latency":
         ranked = rank_by_latency(route.regions, order, rtts)
+    elif route.strategy == "compliance":
+        zones = routing.zones.get(country) if country is not None else None
+        ranked = rank_by_compliance(route.regions, zones)
+        if route.prefer_local and zones:
+            own = tuple(entry for entry in ranked if entry.reason == reasons.CLIENTS_ZONE)
+            return (*local_first(own, routing.region), *ranked[len(own) :])
+    elif route.criteria is not None:
+        origin = (COUNTRIES.get(country) if country is not None else None) or routing.location
+        ranked = rank_by_criteria(route.regions, route.criteria, rtts, origin, free, wish)
     else:
         ranked = rank_by_failover(route.regions)
     return local_first(ranked, routing.region) if route.prefer_local else ranked
 
 
-def _pools(service: ServicePlan, states: Mapping[str, EndpointState], *, verdict_age_s: float) -> dict[str, RegionPool]:
+def assumed(routing: CompiledRouting) -> Resolved:
+    """For an explanation without a network: each name as if it were the one server that it stands for."""
+    names = [name for service in routing.services.values() for name in service.names]
+    return {name.id: (ResolvedEndpoint(name.host, name.port, name.host),) for name in names}
+
+
+def _pools(service: ServicePlan, every: Sequence[Endpoint], *, verdict_age_s: float) -> dict[str, RegionPool]:
     by_region: dict[str, list[Endpoint]] = {}
-    for plain in service.endpoints:
-        state = states.get(plain.id, UNTESTED)
-        by_region.setdefault(plain.region, []).append(_with_state(plain, state))
+    for endpoint in every:
+        by_region.setdefault(endpoint.region, []).append(endpoint)
     return {
-        region: build_pool(service.id, region, endpoints, verdict_age_s=verdict_age_s)
+        region: build_pool(
+            service.id,
+            region,
+            endpoints,
+            verdict_age_s=verdict_age_s,
+            balancing=service.balancing,
+            has_sessions=service.sticky is not None,
+        )
         for region, endpoints in by_region.items()
     }
-
-
-def _with_state(endpoint: Endpoint, state: EndpointState) -> Endpoint:
-    if state is UNTESTED:
-        return endpoint
-    return Endpoint(
-        id=endpoint.id,
-        service=endpoint.service,
-        region=endpoint.region,
-        host=endpoint.host,
-        port=endpoint.port,
-        weight=endpoint.weight,
-        priority=endpoint.priority,
-        is_backup=endpoint.is_backup,
-        probe_interval_s=endpoint.probe_interval_s,
-        health=state.health,
-        health_reason=state.reason,
-        tls=endpoint.tls,
-    )

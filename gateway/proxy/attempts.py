@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from gateway.core import outcomes
 from gateway.core.book import EndpointBook
 from gateway.core.gate import Endpoint
-from gateway.errors import ConnectFailed, UpstreamError
+from gateway.core.outcomes import Try
+from gateway.errors import UpstreamError
 from gateway.proxy.roles import Upstream
 
 
 class Attempts:
     """One request's. More than one is under way only when it is hedged."""
 
-    __slots__ = ("_book", "count", "failures", "running", "tried")
+    __slots__ = ("_book", "_tries", "count", "failures", "running", "tried")
 
     def __init__(self, book: EndpointBook) -> None:
         self._book = book
+        self._tries: dict[str, Try] = {}
         self.count = 0
         self.failures: list[tuple[str, str]] = []
         """(endpoint id, what happened) of each that failed."""
@@ -22,30 +25,35 @@ class Attempts:
         """By endpoint id; None while there is no connection yet."""
         self.tried: set[str] = set()
 
-    def begin(self, endpoint: Endpoint) -> None:
+    def begin(self, endpoint: Endpoint, *, now: float) -> None:
         self.count += 1
         self.tried.add(endpoint.id)
         self.running[endpoint.id] = None
-        load = self._book.load(endpoint.id)
-        load.attempts += 1
-        load.in_flight += 1
+        self._tries[endpoint.id] = outcomes.begin(self._book, endpoint, now)
+
+    def answered(self, endpoint_id: str, status: int, *, now: float) -> None:
+        """The head of its answer is here: that is what its endpoint is judged by."""
+        outcomes.answered(self._book, self._tries[endpoint_id], status, now)
+
+    def took_s(self, endpoint_id: str, *, now: float) -> float:
+        """Since the attempt there began."""
+        return now - self._tries[endpoint_id].began_at
 
     def end(self, endpoint_id: str) -> None:
         """It is over, well or of no more interest."""
         if endpoint_id in self.running:
             del self.running[endpoint_id]
-            self._book.load(endpoint_id).in_flight -= 1
+            attempt = self._tries[endpoint_id]
+            attempt.load.in_flight -= 1
+            if not attempt.is_judged:
+                outcomes.abandoned(attempt)
 
     def fail(self, endpoint_id: str, error: UpstreamError, *, now: float) -> None:
         """It is over, and the endpoint is to blame."""
+        attempt = self._tries[endpoint_id]
+        outcomes.failed(self._book, attempt, error, now)
         self.end(endpoint_id)
         self.failures.append((endpoint_id, error.detail))
-        load = self._book.load(endpoint_id)
-        load.last_failure_at = now
-        if isinstance(error, ConnectFailed):
-            load.connect_failures += 1
-        else:
-            load.failures += 1
 
     def drop_all_but(self, winner: str | None) -> None:
         """Cancel what is under way elsewhere; a connection that is still being made closes once it is there."""

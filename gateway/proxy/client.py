@@ -2,6 +2,7 @@
 
     awaiting head ──> Exchange ──> answered ──> awaiting head again
          │               └─ body bytes go to the exchange as they come
+         ├─ held: admission waits for something (gateway/admission/); what comes meanwhile waits in the inbox
          └─ refused: a problem document, and the connection closes, for where the request ends is in doubt
 
 One request at a time: what a client sends ahead waits, bounded, in its inbox. Reading is not paused while an answer
@@ -14,12 +15,19 @@ import asyncio
 import math
 import socket
 import struct
-from typing import Final, cast
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, Final, cast
 
 from gateway.core import reasons
-from gateway.core.decision import Refusal, decide
+from gateway.core.audit import denial
+from gateway.core.debugging import NAME as DEBUG_NAME
+from gateway.core.decision import Refusal, decide, decide_hop
+from gateway.core.frames import Cut
 from gateway.core.head import RequestHead
+from gateway.core.hops import Hop
 from gateway.core.inbox import Inbox
+from gateway.core.plans import RoutePlan
 from gateway.core.problems import (
     BODY_LATE,
     HEAD_LATE,
@@ -31,9 +39,13 @@ from gateway.core.problems import (
 )
 from gateway.core.proxy_protocol import ProxyHeaderRefused, parse_proxy_header
 from gateway.core.request_body import RequestBody
+from gateway.core.snapshot import Forward, RoutingSnapshot
 from gateway.errors import RequestRefused
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.explaining import Explaining, explained
+from gateway.proxy.late import LATE_BYTES
 from gateway.proxy.listening import ListenerSettings
+from gateway.proxy.mirror import mark_of
 from gateway.proxy.outcome import Outcome
 from gateway.proxy.peer import Peer
 from gateway.proxy.ports import Runtime
@@ -45,6 +57,7 @@ MAX_PENDING: Final = 64 * 1024
 """Bytes a client may send ahead of its turn before it is not read from."""
 MAX_REMEMBERED: Final = 2048
 """Bytes of a head that is remembered for the next one: ten thousand idle connections hold no more than 60 MiB by it."""
+DEBUG_START: Final = b"\r\n" + DEBUG_NAME + b":"
 RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER that turns a close into RST."""
 LINGER_S: Final = 2.0
@@ -61,10 +74,14 @@ class ClientConnection(asyncio.Protocol):
         "_body",
         "_closing",
         "_exchange",
+        "_explaining",
+        "_held",
         "_inbox",
+        "_is_half_closed",
         "_is_head_begun",
         "_is_tls",
         "_last_head",
+        "_late",
         "_lingered",
         "_reading_paused",
         "_runtime",
@@ -84,12 +101,19 @@ class ClientConnection(asyncio.Protocol):
         self._settings = settings
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
+        self._explaining: Explaining | None = None
+        """Of the request under way, where an operator asks for it."""
+        self._held: asyncio.Task[None] | None = None
+        """A request whose admission waits for something."""
+        self._is_half_closed = False
         self._inbox = Inbox()
         """What came and waits: a head that is not whole, requests sent ahead of their turn."""
         self._is_head_begun = False
         self._last_head: RequestHead | None = None
         self._body: RequestBody | None = None
         self._tunnel: Tunnel | None = None
+        self._late = b""
+        """Written when this turn of the loop is over (gateway/proxy/late.py)."""
         self._closing = False
         self._lingered = 0
         self._awaits_proxy_header = settings.takes_proxy_header and address is None
@@ -140,19 +164,25 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = -math.inf
         self._settings.connections -= 1
         self._closing = True
+        self._late = b""
         self._runtime.remove_client(self)
         if self._tunnel is not None:
             self._tunnel.end()
         elif self._exchange is not None:
             self._exchange.on_client_gone()
+        elif self._held is not None:
+            self._held.cancel()
 
     def eof_received(self) -> bool:
+        if self._held is not None:
+            self._is_half_closed = True  # its answer still goes out
+            return not self._is_tls
         if self._tunnel is not None or self._exchange is None or self._body is not None:
             return False  # nothing more to answer, or a body that will never be whole
         if self._exchange.head.is_websocket:
             return False  # a tunnel with one deaf end: uvloop would not even tell when it is gone
         self._exchange.close_after = True
-        return not self._is_tls  # half-closed: it still waits for its answer; the loop's TLS cannot, and cuts it
+        return not self._is_tls  # half-closed: it still waits for its answer; over TLS it has left
 
     def pause_writing(self) -> None:
         self._write_paused = True
@@ -195,7 +225,7 @@ class ClientConnection(asyncio.Protocol):
         elif self._body is not None:
             if self._exchange is not None:
                 self._exchange.refuse(BODY_LATE)
-        elif self._exchange is not None:
+        elif self._exchange is not None or self._held is not None:
             self.deadline = math.inf
         elif self._inbox.size:
             self._refuse(HEAD_LATE)
@@ -208,7 +238,7 @@ class ClientConnection(asyncio.Protocol):
     def _take_heads(self) -> None:
         """Start the next request; as long as answers are immediate, and the client reads them, the next ones too."""
         inbox = self._inbox
-        while self._exchange is None and not self._closing and not self._write_paused:
+        while self._exchange is None and self._held is None and not self._closing and not self._write_paused:
             raw = inbox.next_head()
             if raw is None:
                 if inbox.size:
@@ -249,23 +279,147 @@ class ClientConnection(asyncio.Protocol):
         self._last_head = head if len(raw) <= MAX_REMEMBERED else None
         if self.peer.is_trusted:
             request_id = self.peer.identify(head) or request_id
+        else:
+            self.peer.answer_for_itself(head)
         snapshot = runtime.snapshot
         if snapshot is None:
             self._answer(head, Refusal(None, NOT_YET), request_id=request_id, started_at=started_at)
             return
-        decided = decide(snapshot, head, settings.name, self.peer.country)
-        if isinstance(decided, Refusal):
-            self._answer(head, decided, request_id=request_id, started_at=started_at)
+        hop = runtime.hops.take(snapshot, head) if snapshot.routing.takes_hops else None
+        if hop is not None:
+            self._serve_hop(hop, head, snapshot, request_id, started_at)
             return
+        if snapshot.routing.takes_debug:
+            self._explain(head, snapshot, request_id)
+        decided = decide(snapshot, head, settings.name, self.peer.country, self.peer.client_ip)
+        route = decided.route
+        if route is not None and route.admission is not None and not _is_preflight(decided):
+            verdict = runtime.door.admit(route.admission, head, self.peer)
+            if isinstance(verdict, Answer):
+                self._answer(head, Refusal(route, verdict), request_id=request_id, started_at=started_at)
+                return
+            if verdict is not None:
+                self.deadline = math.inf
+                held = self._hold_request(verdict, head, snapshot, decided, request_id, started_at)
+                self._held = runtime.spawn(held, "admission")
+                return
+        self._go_ahead(head, snapshot, decided, request_id, started_at)
+
+    def _explain(self, head: RequestHead, snapshot: RoutingSnapshot, request_id: bytes) -> None:
+        """Where an operator asks for it: say in the answer where the explanation is."""
+        if self._explaining is not None:
+            self._explaining = None
+            self.via_line = self._settings.via_line
+        signer = snapshot.routing.signer
+        if signer is None or DEBUG_START not in head.lowered:
+            return
+        runtime, peer = self._runtime, self.peer
+        if not runtime.debug.takes(signer, head.values(DEBUG_NAME), now=runtime.wall()):
+            return
+        explanation = explained(
+            snapshot,
+            head,
+            listener=self.listener,
+            client_ip=peer.client_ip,
+            country=lambda _: peer.country(),
+            book=runtime.book,
+            now=runtime.now(),
+            admission=runtime.door.explain,
+        )
+        if explanation is not None:
+            self._explaining = Explaining(runtime.next_request_id(), request_id, explanation, runtime.wall())
+            self.via_line = self._settings.via_line + self._explaining.line + b"\r\n"
+
+    def _serve_hop(
+        self, hop: Hop | Answer, head: RequestHead, snapshot: RoutingSnapshot, request_id: bytes, started_at: float
+    ) -> None:
+        """Another gateway has decided: nobody is asked again, and it goes no further than to an endpoint here."""
+        if isinstance(hop, Answer):
+            self._answer(head, Refusal(None, hop), request_id=request_id, started_at=started_at)
+            return
+        request_id = self.peer.follow(hop, head) or request_id
+        if hop.is_copy:
+            head.forwarded_fields += mark_of(hop.route)
+        self._go_ahead(head, snapshot, decide_hop(snapshot, hop, head), request_id, started_at)
+
+    async def _hold_request(  # noqa: PLR0917 - what `_go_ahead` takes, and what is waited for
+        self,
+        waiting: Coroutine[Any, Any, Answer | Forward | Refusal | None],
+        head: RequestHead,
+        snapshot: RoutingSnapshot,
+        decided: Forward | Refusal,
+        request_id: bytes,
+        started_at: float,
+    ) -> None:
+        """Until it is admitted, refused or decided anew; cancelled when the client leaves."""
+        try:
+            found = await waiting
+        except asyncio.CancelledError:
+            left = Answer(0, reasons.CLIENT_LEFT, "the client closed its connection", "")
+            self._record(left, request_id, started_at, head=head, route=decided.route.id if decided.route else "")
+            raise
+        self._held = None
+        if self._closing:
+            return
+        if self._reading_paused and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        if isinstance(found, Answer):
+            decided = Refusal(decided.route, found)
+        elif found is not None:
+            snapshot, decided = self._runtime.snapshot or snapshot, found
+        if self._go_ahead(head, snapshot, decided, request_id, started_at):
+            return
+        if self._exchange is None:
+            if self._is_half_closed:
+                self.close()
+            else:
+                self._take_heads_soon()
+        elif self._is_half_closed:
+            self._exchange.close_after = True
+
+    async def _until_caught_up(self, head: RequestHead, refusal: Refusal) -> Forward | Refusal:
+        """Decide again whenever more is known of the data, until a region has caught up or the time is over."""
+        runtime, until = self._runtime, self._runtime.now() + refusal.wait_s
+        decided: Forward | Refusal = refusal
+        while isinstance(decided, Refusal) and decided.wait_s:
+            left_s = until - runtime.now()
+            if left_s <= 0 or runtime.snapshot is None:
+                return Refusal(decided.route, decided.answer)
+            await runtime.data_moves(within_s=left_s)
+            decided = decide(runtime.snapshot, head, self._settings.name, self.peer.country, self.peer.client_ip)
+        return decided
+
+    def _go_ahead(
+        self,
+        head: RequestHead,
+        snapshot: RoutingSnapshot,
+        decided: Forward | Refusal,
+        request_id: bytes,
+        started_at: float,
+    ) -> bool:
+        """It is admitted: answer what is decided, or forward it; or hold it, and say so, until data has come."""
+        runtime, settings = self._runtime, self._settings
+        if isinstance(decided, Refusal):
+            if not decided.wait_s:
+                self._answer(head, decided, request_id=request_id, started_at=started_at)
+                return False
+            self.deadline = math.inf
+            waiting = self._until_caught_up(head, decided)
+            held = self._hold_request(waiting, head, snapshot, decided, request_id, started_at)
+            self._held = runtime.spawn(held, "waiting for data")
+            return True
         exchange = Exchange(runtime, self, head, snapshot, decided, request_id=request_id, started_at=started_at)
         self._exchange = exchange
+        runtime.door.in_flight += 1
         self.deadline = math.inf
         if head.body_length:
-            self._body = RequestBody(head.body_length, limit=settings.max_body)
+            self._body = RequestBody(head.body_length, limit=_body_limit(decided.route, settings.max_body))
             self._set_deadline()
         exchange.start()
         if self._body is not None and self._inbox.size:
             self._take_body(self._inbox.take())
+        return False
 
     # -- request bodies
 
@@ -309,6 +463,7 @@ class ClientConnection(asyncio.Protocol):
     def open_tunnel(self, tunnel: Tunnel) -> None:
         """The endpoint has agreed: what the client sends, and has sent ahead, is no HTTP any more."""
         self._tunnel = tunnel
+        self._runtime.door.in_flight -= 1
         self._settings.streams += 1
         self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
         if self._inbox.size:
@@ -317,23 +472,45 @@ class ClientConnection(asyncio.Protocol):
 
     def finish(self) -> None:
         """The tunnel's end."""
-        if self._tunnel is not None:
+        tunnel = self._tunnel
+        if tunnel is not None:
             self._tunnel = None
             self._settings.streams -= 1
-            self.close()
+            if tunnel.is_cut:
+                self._close_lingering()  # it may be sending, and a reset would destroy the Close frame on its way
+            else:
+                self.close()
+
+    def cut(self, cut: Cut) -> None:
+        if self._exchange is not None:
+            self._exchange.cut(cut)
 
     # -- answers
 
     def write(self, data: bytes) -> None:
         """Bytes of the answer under way."""
-        if self._transport is not None:
-            self._transport.write(data)
-            if self._tunnel is not None and not self._write_paused:
-                self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
+        late = self._late
+        if late:
+            self._late = late + data
+        elif data:
+            self._late = data
+            self._runtime.late.add(self)
+        if len(self._late) > LATE_BYTES:
+            self.flush()
+        if self._tunnel is not None and not self._write_paused:
+            self.deadline = self._runtime.now() + self._settings.tunnel_idle_timeout_s
+
+    def flush(self) -> None:
+        """Write what was kept for the end of the turn."""
+        late = self._late
+        if late and self._transport is not None:
+            self._late = b""
+            self._transport.write(late)
 
     def abort(self) -> None:
         """Cut the connection by a reset: where nothing else tells an answer's end, a close would look like it."""
         self._closing = True
+        self._late = b""
         transport = self._transport
         if transport is not None:
             sock = transport.get_extra_info("socket")
@@ -346,10 +523,20 @@ class ClientConnection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
+        if exchange.status != 101:
+            self._runtime.door.in_flight -= 1
+        if self._explaining is not None:
+            reason = answer.reason if answer is not None else ""
+            endpoint = exchange.endpoint.id if exchange.endpoint is not None else ""
+            self._runtime.debug.keep(
+                self._explaining.ended(
+                    status=exchange.status, reason=reason, endpoint=endpoint, attempts=exchange.attempts
+                )
+            )
         self._body = None
         unread = not exchange.has_whole_request
         if answer is not None:
-            self._write_answer(exchange.head, answer, exchange.request_id, close=unread)
+            self._write_answer(exchange.head, answer, exchange.request_id, close=unread, route=exchange.route)
         if self._closing:
             return
         if unread:
@@ -363,7 +550,16 @@ class ClientConnection(asyncio.Protocol):
     def _answer(self, head: RequestHead, refusal: Refusal, *, request_id: bytes, started_at: float) -> None:
         """Answer at once, without an exchange. A body that comes with the request is not read."""
         unread = head.body_length != 0
-        self._write_answer(head, refusal.answer, request_id, close=unread)
+        route_plan, snapshot = refusal.route, self._runtime.snapshot
+        if (
+            route_plan is not None
+            and route_plan.is_audited
+            and refusal.answer.rule is not None
+            and snapshot is not None
+        ):
+            self._runtime.audit(denial(route_plan, snapshot.routing.region, refusal.answer, request_id))
+        decorated = None if refusal.is_preflight else refusal.route
+        self._write_answer(head, refusal.answer, request_id, close=unread, route=decorated)
         if unread:
             self._close_lingering()
         elif not head.keep_alive or self._runtime.is_draining:
@@ -372,8 +568,17 @@ class ClientConnection(asyncio.Protocol):
             self._set_deadline()
         route = refusal.route.id if refusal.route else ""
         self._record(refusal.answer, request_id, started_at, head=head, route=route)
+        if self._explaining is not None:
+            answer = refusal.answer
+            self._runtime.debug.keep(self._explaining.ended(status=answer.status, reason=answer.reason))
 
-    def _write_answer(self, head: RequestHead, answer: Answer, request_id: bytes, *, close: bool) -> None:
+    def _write_answer(
+        self, head: RequestHead, answer: Answer, request_id: bytes, *, close: bool, route: RoutePlan | None
+    ) -> None:
+        if route is not None and route.shaping is not None:
+            answer = route.shaping.decorate(answer, head)
+        if self._explaining is not None:
+            answer = replace(answer, fields=(*answer.fields, self._explaining.line))
         self.write(
             problem_response(
                 answer,
@@ -414,12 +619,13 @@ class ClientConnection(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """No request has begun on it: nothing is lost by closing it."""
-        return self._exchange is None and not self._inbox.size and not self._closing
+        return self._exchange is None and self._held is None and not self._inbox.size and not self._closing
 
     def close(self) -> None:
         """When what was written has left."""
         self._closing = True
         self.deadline = self._runtime.now() + self._settings.write_timeout_s
+        self.flush()
         if self._transport is not None:
             self._transport.close()
 
@@ -427,6 +633,7 @@ class ClientConnection(asyncio.Protocol):
         """The client may still be sending: closing now would reset the connection and destroy our answer."""
         self._closing = True
         self.deadline = self._runtime.now() + LINGER_S
+        self.flush()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -445,7 +652,15 @@ class ClientConnection(asyncio.Protocol):
         settings = self._settings
         if self._body is not None and not self._reading_paused:
             self.deadline = self._runtime.now() + settings.body_idle_timeout_s
-        elif self._exchange is not None:
+        elif self._exchange is not None or self._held is not None:
             self.deadline = math.inf
         else:
             self.deadline = self._runtime.now() + settings.idle_timeout_s
+
+
+def _is_preflight(decided: Forward | Refusal) -> bool:
+    return isinstance(decided, Refusal) and decided.is_preflight
+
+
+def _body_limit(route: RoutePlan, listener_limit: int | None) -> int | None:
+    return listener_limit if route.shaping is None else route.shaping.body_limit(listener_limit)

@@ -2,47 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from config.models import Listener
 from gateway.core import reasons
 from gateway.core.head import RequestHead, parse_request_head
 from gateway.core.origin import Trust
 from gateway.errors import RequestRefused
+from gateway.location import registered_country
 from gateway.tls.server import ServerSide
+
+_TAKEN_OVER: Final = (
+    "body_idle_timeout_s",
+    "country_header",
+    "header_timeout_s",
+    "idle_timeout_s",
+    "locate",
+    "max_body",
+    "max_connections",
+    "max_header_bytes",
+    "max_headers",
+    "max_request_line",
+    "max_streams",
+    "name",
+    "node_id",
+    "port",
+    "scheme",
+    "takes_proxy_header",
+    "tls",
+    "tls_handshake_timeout_s",
+    "trust",
+    "tunnel_idle_timeout_s",
+    "via_line",
+    "write_timeout_s",
+)
+"""By a reload: all but what is open now."""
 
 
 class ListenerSettings:
     """One listener's configuration, flat, for the hot path; and its open connections."""
 
-    __slots__ = (
-        "body_idle_timeout_s",
-        "connections",
-        "header_timeout_s",
-        "idle_timeout_s",
-        "max_body",
-        "max_connections",
-        "max_header_bytes",
-        "max_headers",
-        "max_request_line",
-        "max_streams",
-        "name",
-        "node_id",
-        "port",
-        "scheme",
-        "streams",
-        "takes_proxy_header",
-        "tls",
-        "tls_handshake_timeout_s",
-        "trust",
-        "tunnel_idle_timeout_s",
-        "via_line",
-        "write_timeout_s",
-    )
+    __slots__ = (*_TAKEN_OVER, "connections", "streams")
 
-    def __init__(self, listener: Listener, *, node_id: str, workers: int, tls: ServerSide | None = None) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        *,
+        node_id: str,
+        workers: int,
+        tls: ServerSide | None = None,
+        locate: Callable[[str], str | None] = registered_country,
+        country_header: str | None = None,
+    ) -> None:
+        """`locate` finds the country of an address; `country_header` carries it where a trusted proxy knows it."""
         limits, timeouts = listener.limits, listener.timeouts
         self.name = listener.name
         self.node_id = node_id
         self.port = listener.bind.port
+        self.locate = locate
+        self.country_header = country_header.lower().encode() if country_header is not None else b""
         self.tls = tls
         self.scheme = b"https" if tls is not None else b"http"
         self.tls_handshake_timeout_s = timeouts.tls_handshake
@@ -117,7 +136,5 @@ class ListenerSettings:
 
     def adopt(self, fresh: ListenerSettings) -> None:
         """Take over reloaded settings; connections that are open keep to the new ones from their next deadline on."""
-        connections, streams = self.connections, self.streams
-        for name in self.__slots__:
+        for name in _TAKEN_OVER:
             setattr(self, name, getattr(fresh, name))
-        self.connections, self.streams = connections, streams

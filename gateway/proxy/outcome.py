@@ -38,6 +38,12 @@ class Outcome:
     passed_over: PassedOver = ()
     failures: tuple[tuple[str, str], ...] = ()
     """(endpoint, what happened) of each attempt that failed."""
+    mirror: str = ""
+    """The service that got a copy, or why it got none; empty where none was to be made."""
+    waited_s: float = 0.0
+    """For a place at its service."""
+    session: str = ""
+    """Where sessions stick: what became of this one, and why."""
 
 
 class AccessLine(msgspec.Struct, omit_defaults=True):
@@ -63,6 +69,9 @@ class AccessLine(msgspec.Struct, omit_defaults=True):
     bytes_out: int = 0
     passed_over: list[dict[str, str]] = []
     failures: list[dict[str, str]] = []
+    mirror: str = ""
+    session: str = ""
+    waited_ms: float | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -91,5 +100,8 @@ def access_line(outcome: Outcome, *, node_id: str, stamp: str, duration_s: float
         bytes_out=outcome.bytes_out,
         passed_over=[{"region": r, "endpoint": e, "reason": why} for r, e, why in outcome.passed_over],
         failures=[{"endpoint": e, "failure": why} for e, why in outcome.failures],
+        mirror=outcome.mirror,
+        session=outcome.session,
+        waited_ms=round(outcome.waited_s * 1000, 3) if outcome.waited_s else None,
     )
     return _encode(line) + b"\n"

@@ -7,11 +7,19 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from gateway.admission.door import Door
+from gateway.core.audit import Record
 from gateway.core.book import EndpointBook
-from gateway.core.durations import Durations
-from gateway.core.retries import RetryBudget
+from gateway.core.buffering import BufferLedger
+from gateway.core.debugging import DebugLedger
+from gateway.core.mirroring import MirrorLedger
+from gateway.core.sessions import SessionTally
 from gateway.core.snapshot import RoutingSnapshot
 from gateway.core.timer_wheel import TimerWheel
+from gateway.proxy.hopping import Hops
+from gateway.proxy.lane import Lane
+from gateway.proxy.late import LateWrites
+from gateway.proxy.off_loop import OffLoop
 from gateway.proxy.outcome import Outcome
 from gateway.proxy.pool import Pool
 from gateway.proxy.roles import Client
@@ -30,24 +38,49 @@ class Runtime(Protocol):
     """How many data planes share this node's caps."""
     loop: asyncio.AbstractEventLoop
     wheel: TimerWheel
+    late: LateWrites
+    """Who has something to write when this turn of the loop is over."""
     pool: Pool
     book: EndpointBook
     rng: random.Random
     now: Callable[[], float]
     """Monotonic seconds."""
+    wall: Callable[[], float]
+    """Unix time, in seconds."""
+    steady_wall: Callable[[], float]
+    """The same, without jumps: for the age of what clients bring back (gateway/core/steady_wall.py)."""
+    sessions: SessionTally
+    """Which clients stick to which endpoints."""
+    door: Door
+    """Who may come in."""
+    off_loop: OffLoop
+    """Who works on large bodies."""
+    buffers: BufferLedger
+    """Bodies that are received whole before anybody gets them."""
+    debug: DebugLedger
+    """Requests that operators want explained."""
+    hops: Hops
+    """What is said between gateways."""
+    mirrors: MirrorLedger
+    """Copies of requests that are under way."""
     handshakes: int
     """TLS handshakes under way with clients."""
 
-    def budget(self, service: str) -> RetryBudget: ...
-    def durations(self, service: str) -> Durations: ...
+    def lane(self, service: str) -> Lane: ...
     def next_request_id(self) -> bytes: ...
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None: ...
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]: ...
     def add_client(self, client: Client) -> None: ...
     def remove_client(self, client: Client) -> None: ...
     def count(self, route: str, region: str, status: int, reason: str, started_at: float) -> None: ...
     def log(self, outcome: Outcome) -> None: ...
+    def audit(self, record: Record) -> None:
+        """Keep it, whatever becomes of this process."""
+
     def record(self, outcome: Outcome) -> None:
         """Count it, and log it where that is wanted."""
+
+    async def data_moves(self, *, within_s: float) -> None:
+        """Until something is told of the data (gateway/core/replicas.py), or time is up."""
 
     def trial_passed(self, endpoint_id: str) -> None: ...
     def handshake_ended(self) -> None: ...

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from gateway.core.frames import Cut
 from gateway.core.gate import Endpoint
 from gateway.core.head import RequestHead
 from gateway.core.problems import Answer
@@ -56,8 +57,8 @@ class Upstream(Side, Protocol):
 
     def pause_reading(self) -> None: ...
     def resume_reading(self, timeout_s: float) -> None: ...
-    def release(self, *, may_reuse: bool) -> None:
-        """Its answer is whole."""
+    def release(self, *, may_reuse: bool, keep_s: float) -> None:
+        """Its answer is whole. `keep_s`: how long it may wait for another request."""
 
     def close(self) -> None:
         """At once: whatever it still holds is nobody's any more."""
@@ -80,6 +81,19 @@ class Client(Side, Protocol):
     def abort(self) -> None:
         """At once: what was sent so far must not look complete."""
 
+    def cut(self, cut: Cut) -> None:
+        """What is under way there is waited for no longer."""
+
     def open_tunnel(self, tunnel: Tunnel) -> None: ...
     def on_exchange_over(self, answer: Answer | None) -> None:
         """The exchange under way has ended, with `answer` if it is one of ours."""
+
+
+class Waiter(Protocol):
+    """A request that waits for its turn at a service (gateway/core/bulkhead.py)."""
+
+    def admit(self) -> None:
+        """It has a place, and a connection is to be had."""
+
+    def turn_away(self) -> None:
+        """It has waited long enough."""

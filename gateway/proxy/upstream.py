@@ -18,8 +18,9 @@ from gateway.core.chunked import ChunkedReader, ChunkedRefused
 from gateway.core.gate import Endpoint
 from gateway.core.head import CHUNKED
 from gateway.core.response import UNTIL_CLOSE, ResponseHead, parse_response_head
-from gateway.errors import AnswerRefused, AnswerTimeout, ConnectFailed, UpstreamError
-from gateway.proxy.pool import IDLE_S
+from gateway.errors import AnswerRefused, AnswerTimeout, ConnectFailed, ConnectionLost, UpstreamError
+from gateway.proxy.late import LATE_BYTES
+from gateway.proxy.local import connect_local
 from gateway.proxy.ports import Runtime
 from gateway.proxy.roles import AnswerSink
 from gateway.proxy.tunnel import Tunnel
@@ -30,16 +31,25 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 HEAD_TOO_LARGE: Final = AnswerRefused(
     f"a response head above {MAX_HEAD_BYTES} bytes", proxy_status="http_response_header_section_size"
 )
+CLOSED_BEFORE_SENT: Final = ConnectionLost(
+    "the endpoint closed the connection before the request was sent", was_request_sent=False
+)
+SPOKE_UNASKED: Final = ConnectionLost("the endpoint spoke before the request was sent", was_request_sent=False)
 WRITE_BUFFER_HIGH: Final = 64 * 1024
+NO_HEAD: Final = ResponseHead()
+MAX_REMEMBERED: Final = 2048
+"""Bytes of a head that is remembered; as for requests (gateway/proxy/client.py)."""
 _NO_BODY: Final = 0
 
 
 async def connect(runtime: Runtime, endpoint: Endpoint, *, timeout_s: float) -> UpstreamConnection:
     """Open a connection. Raises `ConnectFailed`."""
     tls = cast(UpstreamSide | None, endpoint.tls)
-    options = handshake_options(tls, host=endpoint.host, timeout_s=timeout_s)
+    options = handshake_options(tls, host=endpoint.name or endpoint.host, timeout_s=timeout_s)
     try:
         async with asyncio.timeout(timeout_s):
+            if endpoint.path is not None:
+                return await connect_local(runtime.loop, lambda: UpstreamConnection(runtime, endpoint), endpoint.path)
             _, connection = await runtime.loop.create_connection(
                 lambda: UpstreamConnection(runtime, endpoint), endpoint.host, endpoint.port, **options
             )
@@ -47,7 +57,7 @@ async def connect(runtime: Runtime, endpoint: Endpoint, *, timeout_s: float) -> 
         raise handshake_failed(error) from error
     except TimeoutError as error:
         raise ConnectFailed(f"no connection within {timeout_s:g} s", timed_out=True) from error
-    except ConnectionRefusedError as error:
+    except (ConnectionRefusedError, FileNotFoundError) as error:
         raise ConnectFailed("connection refused", refused=True) from error
     except OSError as error:
         if tls is not None and isinstance(error, ConnectionResetError | ConnectionAbortedError):
@@ -63,7 +73,12 @@ class UpstreamConnection(asyncio.Protocol):
         "_body_left",
         "_buffer",
         "_is_reading_paused",
+        "_is_unsent",
         "_keep_alive",
+        "_last_head",
+        "_last_method",
+        "_last_raw",
+        "_late",
         "_reader",
         "_runtime",
         "_sink",
@@ -94,6 +109,14 @@ class UpstreamConnection(asyncio.Protocol):
         self._reader: ChunkedReader | None = None
         self._keep_alive = False
         self._is_reading_paused = False
+        self._last_raw = b""
+        """The answer's head before this one: the next is often the same to the byte, and then read already."""
+        self._last_method = ""
+        self._last_head = NO_HEAD
+        self._late = b""
+        """Written when this turn of the loop is over (gateway/proxy/late.py)."""
+        self._is_unsent = False
+        """The request under way has not left yet: what comes now was not caused by it."""
         self.tunnel: Tunnel | None = None
         """Set once the endpoint has agreed to one: then no byte is read as HTTP any more."""
 
@@ -103,14 +126,28 @@ class UpstreamConnection(asyncio.Protocol):
         """Start a request: its head, and what is there of its body."""
         self._sink = sink
         self.is_awaiting_head = True
+        self._is_unsent = True
         self.deadline = self._runtime.now() + timeout_s
         self.write(data)
 
     def write(self, data: bytes) -> None:
         """More of the request's body."""
-        transport = self.transport
-        if transport is not None:
-            transport.write(data)
+        late = self._late
+        if late:
+            self._late = late + data
+        elif data:
+            self._late = data
+            self._runtime.late.add(self)
+        if len(self._late) > LATE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was kept for the end of the turn."""
+        late = self._late
+        if late and self.transport is not None:
+            self._late = b""
+            self._is_unsent = False
+            self.transport.write(late)
 
     def extend(self, timeout_s: float) -> None:
         """Something moved: wait this long for the next thing."""
@@ -128,10 +165,10 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.resume_reading()
             self.extend(timeout_s)
 
-    def release(self, *, may_reuse: bool) -> None:
-        """The sink is done with it."""
+    def release(self, *, may_reuse: bool, keep_s: float) -> None:
+        """The sink is done with it. `keep_s`: how long it may wait for another request."""
         self._sink = None
-        self.deadline = self._runtime.now() + IDLE_S
+        self.deadline = self._runtime.now() + keep_s
         self.is_reused = True
         if self.is_closed:
             return
@@ -141,6 +178,7 @@ class UpstreamConnection(asyncio.Protocol):
             may_reuse
             and is_clean
             and transport is not None
+            and not self._late
             and not transport.get_write_buffer_size()  # the end of a body that the endpoint did not wait for
             and self._runtime.pool.put(self)
         ):
@@ -150,6 +188,7 @@ class UpstreamConnection(asyncio.Protocol):
         """At once: whatever it still holds is nobody's any more."""
         self._sink = None
         self.is_closed = True
+        self._late = b""
         self.deadline = -math.inf
         if self.transport is not None:
             self.transport.abort()
@@ -158,6 +197,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The tunnel's end: close once what was written has left."""
         self.is_closed = True
         self._sink = None
+        self.flush()
         if self.transport is not None:
             self.transport.close()
 
@@ -180,6 +220,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.deadline = -math.inf
         self._runtime.pool.closed(self.endpoint.service)
+        self._late = b""
         was_closed, self.is_closed = self.is_closed, True
         sink, self._sink = self._sink, None
         if self.tunnel is not None:
@@ -189,6 +230,8 @@ class UpstreamConnection(asyncio.Protocol):
                 self._runtime.pool.discard(self)
         elif self._was_ended and error is None and not self.is_awaiting_head and self._body_left == UNTIL_CLOSE:
             sink.on_answer_body(b"", ended=True)
+        elif self._is_unsent:
+            sink.on_failed(self.endpoint.id, CLOSED_BEFORE_SENT)
         else:
             sink.on_failed(self.endpoint.id, connection_lost(error))
 
@@ -217,6 +260,8 @@ class UpstreamConnection(asyncio.Protocol):
         elif sink is None:
             self._runtime.pool.discard(self)
             self.close()  # bytes that nobody asked for: the next request would get them as its answer
+        elif self._is_unsent:
+            self._fail(sink, SPOKE_UNASKED)
         elif self.is_awaiting_head:
             self._take_head(sink, self._buffer + data if self._buffer else data)
         else:
@@ -262,7 +307,12 @@ class UpstreamConnection(asyncio.Protocol):
             return None
         self._buffer = b""
         request = sink.head
-        head = parse_response_head(data[:end], method=request.method, websocket_accept=request.websocket_accept)
+        raw = data[:end]
+        if raw == self._last_raw and request.method == self._last_method and request.websocket_accept is None:
+            return self._last_head, data[end:]
+        head = parse_response_head(raw, method=request.method, websocket_accept=request.websocket_accept)
+        if end <= MAX_REMEMBERED:
+            self._last_raw, self._last_method, self._last_head = raw, request.method, head
         return head, data[end:]
 
     def _take_body(self, sink: AnswerSink, data: bytes) -> None:

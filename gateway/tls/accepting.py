@@ -5,13 +5,12 @@
 
 The event loop could do this by itself, but it drops the alert that tells a client why (uvloop 0.23 closes the socket
 first), says nothing of failures, bounds nothing, and knows no PROXY header, which comes before the first TLS byte. One
-task a handshake is little beside the handshake's own cost, and it ends with it.
+task a handshake is little beside the handshake's own cost, and it ends with it. What comes after is `TlsSession`'s.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import logging
 import socket
@@ -24,6 +23,7 @@ from gateway.core.proxy_protocol import MAX_V2_BYTES, ProxyHeaderRefused, parse_
 from gateway.proxy.client import ClientConnection
 from gateway.proxy.outcome import Outcome
 from gateway.tls.server import reason_of
+from gateway.tls.session import TlsSession
 
 if TYPE_CHECKING:
     from gateway.proxy.listening import ListenerSettings
@@ -36,8 +36,6 @@ LAST_ROUNDS: Final = 128
 """Of accepting when it closes: as many as the kernel's queue holds."""
 EXHAUSTED_S: Final = 0.5
 """Without a free descriptor: how long to leave the queue to the kernel."""
-SHUTDOWN_S: Final = 2.0
-"""How long a peer may take to answer our close_notify; what it still sends meanwhile is read and dropped."""
 PEEK_S: Final = 0.02
 """Between two looks at a PROXY header that came in pieces: the kernel does not tell of more bytes while some wait."""
 PLAIN_HTTP: Final = Answer(
@@ -116,31 +114,35 @@ class _Handshake:
     async def run(self) -> None:
         """Never raises: whatever fails here is the client's."""
         runtime, settings = self._runtime, self._settings
-        spare: socket.socket | None = None
+        session: TlsSession | None = None
         try:
-            spare = self._sock.dup()  # the loop closes its own before we could send an alert
             async with asyncio.timeout(settings.tls_handshake_timeout_s):
                 if settings.takes_proxy_header:
                     self._address = await self._read_proxy_header()
-                await runtime.loop.connect_accepted_socket(
-                    lambda: ClientConnection(runtime, settings, address=self._address),
-                    self._sock,
-                    ssl=self._tls.context,
-                    ssl_handshake_timeout=settings.tls_handshake_timeout_s,
-                    ssl_shutdown_timeout=SHUTDOWN_S,
-                )
+                connection = ClientConnection(runtime, settings, address=self._address)
+                session = TlsSession(runtime.loop, self._tls.context, connection)
+                await runtime.loop.connect_accepted_socket(lambda: session, self._sock)
+                await session.shaken
         except ssl.SSLError as error:
-            self._refused(error, spare)
-        except (TimeoutError, ConnectionAbortedError):
+            if session is not None:
+                self._refuse(error, session)
+        except TimeoutError:
             self._record(reasons.TLS_HANDSHAKE_TIMEOUT, "no TLS handshake in time")
-            self._sock.close()
+            self._close(session)
         except (OSError, ProxyHeaderRefused):
-            self._sock.close()  # it left, or knocked only to see whether someone is at home
+            self._close(session)  # it left, or knocked only to see whether someone is at home
+        except asyncio.CancelledError:
+            self._close(session)
+            raise
         finally:
             runtime.handshakes -= 1
-            if spare is not None:
-                spare.close()
             runtime.handshake_ended()
+
+    def _close(self, session: TlsSession | None) -> None:
+        if session is not None:
+            session.abort()
+        else:
+            self._sock.close()
 
     async def _read_proxy_header(self) -> str:
         """Exactly the header, and not a byte of what follows it. Raises `ProxyHeaderRefused`."""
@@ -158,17 +160,17 @@ class _Handshake:
                 return header.client_ip or self._address
             await asyncio.sleep(PEEK_S)
 
-    def _refused(self, error: ssl.SSLError, spare: socket.socket | None) -> None:
+    def _refuse(self, error: ssl.SSLError, session: TlsSession) -> None:
         reason = (reason_of(error) or str(error)).replace("_", " ").lower()
         if isinstance(error, ssl.SSLCertVerificationError):
             reason = f"client certificate refused: {error.verify_message}"
-        last_words: bytes = getattr(error, "alert", b"")
         if reason_of(error) == "HTTP_REQUEST":
             request_id = self._runtime.next_request_id()
-            last_words = problem_response(PLAIN_HTTP, node_id=self._runtime.node_id, request_id=request_id, close=True)
-        if spare is not None and last_words:
-            with contextlib.suppress(OSError):  # it did not wait to hear why
-                spare.send(last_words)
+            session.refuse(
+                problem_response(PLAIN_HTTP, node_id=self._runtime.node_id, request_id=request_id, close=True)
+            )
+        else:
+            session.refuse()
         self._record(reasons.TLS_HANDSHAKE_FAILED, reason)
 
     def _record(self, reason: str, detail: str) -> None:

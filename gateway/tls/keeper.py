@@ -11,14 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
 
+from config.file_changes import LOOK_EVERY_S, Settling, look
 from config.models import Config
 from gateway.errors import TlsMaterialRefused
-from gateway.tls.files import Settling, look
 from gateway.tls.material import NOTHING, Material, load
-
-LOOK_EVERY_S: Final = 1.0
 
 _log = logging.getLogger("gateway.tls")
 

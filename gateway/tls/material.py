@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from config.models import Config
+from config.models import Config, UpstreamTls
+from gateway.core.endpoints import gateway_side
 from gateway.errors import TlsMaterialRefused
 from gateway.tls import server, upstream
 from gateway.tls.server import ServerSide
@@ -56,16 +57,28 @@ def load(config: Config, *, previous: Material = NOTHING, was: Config | None = N
     services = _Loading(
         "service",
         previous.services,
-        {entry.id: entry.upstream_tls for entry in (was.services if was else ()) if entry.upstream_tls is not None},
+        _of_services(was) | _of_gateways(was) if was else {},
         files_of=upstream.files_of,
         make=upstream.load_upstream_side,
     )
     of_listeners = {entry.name: listeners.side(entry.name, entry.tls) for entry in config.listeners if entry.tls}
-    of_services = {
-        entry.id: services.side(entry.id, entry.upstream_tls) for entry in config.services if entry.upstream_tls
-    }
+    settings = _of_services(config) | _of_gateways(config)
+    of_services = {name: services.side(name, tls) for name, tls in settings.items()}
     files = tuple(dict.fromkeys((*listeners.files, *services.files)))
     return Material(of_listeners, of_services, files, (*listeners.problems, *services.problems))
+
+
+def _of_services(config: Config) -> dict[str, UpstreamTls]:
+    return {service.id: service.upstream_tls for service in config.services if service.upstream_tls is not None}
+
+
+def _of_gateways(config: Config) -> dict[str, UpstreamTls]:
+    """Of other regions, where this node goes through them."""
+    return {
+        gateway_side(region.id): region.gateway_tls or UpstreamTls()
+        for region in config.regions
+        if region.is_behind_gateway(config.node.region) and (region.gateway or "").startswith("https:")
+    }
 
 
 class _Loading(Generic[Settings, Side]):

@@ -15,7 +15,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from config.certificates import CertificateUnusable, load_authorities, load_pair, set_ciphers
 from config.models import ServerTls
@@ -40,31 +40,6 @@ class ServerSide:
     """Of the first certificate; it hands over to the others by the name that the client asks for."""
     digest: str
     """Of all that it was made from, settings and contents of files."""
-
-
-class ServerObject(ssl.SSLObject):
-    """Takes the alert of a failed handshake along: the event loop drops it, and the client would never know why."""
-
-    unsent: ssl.MemoryBIO | None = None
-
-    def do_handshake(self) -> None:
-        try:
-            super().do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError as error:
-            error.alert = self.unsent.read() if self.unsent is not None else b""  # type: ignore[attr-defined] # the one thing that reaches whoever awaits the handshake is this error
-            raise
-
-
-class _ServerContext(ssl.SSLContext):
-    """The loop's own memory buffers are seen by `ServerObject`."""
-
-    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **settings: Any) -> ssl.SSLObject:
-        wrapped = super().wrap_bio(incoming, outgoing, *args, **settings)
-        if isinstance(wrapped, ServerObject):
-            wrapped.unsent = outgoing
-        return wrapped
 
 
 def reason_of(error: ssl.SSLError) -> str:
@@ -100,8 +75,7 @@ def load_server_side(tls: ServerTls) -> ServerSide:
 
 def _context(tls: ServerTls, pairs: Sequence[tuple[str, str]]) -> ssl.SSLContext:
     """One set of names. Certificates for the same names differ by the kind of their key, and OpenSSL picks."""
-    context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
-    context.sslobject_class = ServerObject
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[tls.min_version]
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(list(ALPN))

@@ -84,16 +84,21 @@ class Book:
         if result.rtt_s is not None:
             entry.rtt_s = smoothed(entry.rtt_s, result.rtt_s)
         before = entry.ledger.health
-        if not entry.ledger.observe(result, now=now):
+        if not entry.ledger.observe(result, now=now, steady=steady):
             return ()
         region = self._regions[entry.target.region]
         region.move(before, entry.ledger.health)
         sentence = f"endpoint {endpoint} is {entry.ledger.health}: {entry.ledger.reason}"
         return (sentence, *self._settle([region], now=now, steady=steady))
 
-    def endpoints(self) -> dict[str, EndpointVerdict]:
+    def is_in_doubt(self, endpoint: str) -> bool:
+        """Whether its last result did not say what its verdict says."""
+        return self._entries[endpoint].ledger.is_in_doubt
+
+    def endpoints(self, *, steady: float) -> dict[str, EndpointVerdict]:
         return {
-            endpoint: entry.ledger.verdict(entry.target, rtt_s=entry.rtt_s) for endpoint, entry in self._entries.items()
+            endpoint: entry.ledger.verdict(entry.target, rtt_s=entry.rtt_s, steady=steady)
+            for endpoint, entry in self._entries.items()
         }
 
     def regions(self, *, steady: float) -> dict[str, RegionVerdict]:
@@ -151,4 +156,5 @@ def _question(target: ProbeTarget) -> tuple[object, ...]:
     return (
         *(target.host, target.port),
         *(settings.protocol, settings.path, settings.host, settings.expected_status, settings.expected_body),
+        settings.grpc_service,
     )

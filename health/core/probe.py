@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-Protocol = Literal["http", "https", "tcp"]
+Protocol = Literal["http", "https", "tcp", "udp", "grpc"]
 
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 """What must not stand in a request line or a Host field: anything but visible ASCII ends it early or splits it."""
@@ -57,9 +57,11 @@ class ProbeSettings:
     expected_status: tuple[tuple[int, int], ...] = ((200, 299),)
     """Ranges, both ends included."""
     expected_body: str | None = None
-    """Must be found in the first 64 KiB of the body."""
+    """Must be found in the first 64 KiB of the body, or in one datagram."""
+    grpc_service: str | None = None
+    """What a grpc probe asks about; None: the server as a whole."""
     tls: ProbeTls | None = None
-    """Of an https probe; None: as a client without settings of its own."""
+    """Of an https probe, None: as a client without settings of its own; of a grpc probe, None: plain."""
 
     def __post_init__(self) -> None:
         if self.interval_s <= 0 or self.timeout_s <= 0:

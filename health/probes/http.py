@@ -51,6 +51,9 @@ class HttpAttempt(TcpAttempt):
             self._loop.remove_writer(sock)
 
     def _readable(self) -> None:
+        self._read()
+
+    def _read(self) -> None:
         try:
             data = self._open_socket().recv(READ_BYTES)
         except WOULD_BLOCK:
@@ -69,15 +72,19 @@ class HttpAttempt(TcpAttempt):
 
 def request_head(target: ProbeTarget, *, agent: str) -> bytes:
     """The whole request. Its parts are free of what could end a line: `ProbeSettings` and the prober see to that."""
-    host = target.settings.host or target.host
-    field = f"[{host}]" if ":" in host else host
-    if target.settings.host is None and target.port != (443 if target.settings.protocol == "https" else 80):
-        field += f":{target.port}"
     return (
         f"GET {target.settings.path} HTTP/1.1\r\n"
-        f"Host: {field}\r\n"
+        f"Host: {authority(target)}\r\n"
         f"User-Agent: {agent}\r\n"
         "Accept: */*\r\n"
         "Connection: close\r\n"
         "\r\n"
     ).encode()
+
+
+def authority(target: ProbeTarget) -> str:
+    """What a Host field says: the configured name, or the address, with the port where it is not the scheme's own."""
+    host = target.settings.host or target.host
+    field = f"[{host}]" if ":" in host else host
+    is_default = target.port == (443 if target.settings.tls is not None or target.settings.protocol == "https" else 80)
+    return field if target.settings.host is not None or is_default else f"{field}:{target.port}"

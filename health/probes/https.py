@@ -18,6 +18,7 @@ import ssl
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 from config.certificates import CertificateUnusable, load_authorities, load_pair
 from health.core.probe import ProbeTls
@@ -27,12 +28,13 @@ from health.probes.http import HttpAttempt
 class HttpsAttempt(HttpAttempt):
     """Connects, shakes hands, asks, reads, closes."""
 
+    ALPN: ClassVar[tuple[str, ...]] = ("http/1.1",)
     _is_shaking_hands = False
 
     def _connected(self, sock: socket.socket) -> None:
         tls = self._target.settings.tls or ProbeTls()
         try:
-            context = _context(tls, _contents(tls))
+            context = _context(tls, _contents(tls), self.ALPN)
         except CertificateUnusable as error:
             self._end(passed=None, reason=f"our certificates: {error}")
             return
@@ -91,11 +93,11 @@ def _content(file: str) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=64)
-def _context(tls: ProbeTls, contents: object) -> ssl.SSLContext:
+def _context(tls: ProbeTls, contents: object, alpn: tuple[str, ...]) -> ssl.SSLContext:
     """Raises `CertificateUnusable`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(alpn)
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -19,7 +19,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from health.core.probe import Outcome, ProbeTarget, spell_seconds
 from health.probes.names import SocketAddress, literal_address
@@ -70,6 +70,8 @@ class Surroundings:
 
 class TcpAttempt:
     """Connects and closes. Calls `on_end` from the loop, never from within `start`."""
+
+    _socket_kind: ClassVar[int] = socket.SOCK_STREAM
 
     def __init__(self, target: ProbeTarget, surroundings: Surroundings, on_end: Callable[[Outcome], None]) -> None:
         self._target = target
@@ -125,7 +127,7 @@ class TcpAttempt:
 
     def _connect(self) -> None:
         family, address = self._addresses.pop()
-        self._socket = sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._socket = sock = socket.socket(family, self._socket_kind | socket.SOCK_NONBLOCK)
         self._connect_began = self._surroundings.clock()
         code = sock.connect_ex(address)
         if code in (0, errno.EINPROGRESS):

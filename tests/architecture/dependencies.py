@@ -74,13 +74,17 @@ def undeclared_imports(root: Path, distributions: Mapping[str, Sequence[str]]) -
                 yield f"{module.at(imported.line)} imports {imported.top} of {provided}, expected a declared dependency"
 
 
-def idle_dependencies(root: Path, distributions: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def idle_dependencies(
+    root: Path, distributions: Mapping[str, Sequence[str]], awaited: Mapping[str, str]
+) -> Iterator[str]:
     """What everybody has to install although no module imports it. Extras may wait for their feature, and say so."""
     imported = {
         _normal(name) for module in modules(root) for one in module.imports for name in distributions.get(one.top, ())
     }
     for name, groups in sorted(declared(root).items()):
-        if "run" in groups and name not in imported:
+        if name in awaited and name in imported:
+            yield f"{name} is excused by AWAITED_DEPENDENCIES in tests/architecture/exemptions.py and needs no excuse"
+        elif "run" in groups and name not in imported and name not in awaited:
             yield f"pyproject.toml asks for {name}, which no module imports, expected it gone"
 
 

@@ -17,7 +17,7 @@ STANDARD = frozenset({
     "__future__", "abc", "array", "base64", "binascii", "bisect", "collections", "contextlib", "copy", "dataclasses",
     "datetime", "decimal", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "hmac", "ipaddress",
     "itertools", "json", "math", "numbers", "operator", "random", "re", "statistics", "string", "struct",
-    "types", "typing", "zlib",
+    "types", "typing", "warnings", "zlib",
 })
 # fmt: on
 """Computation only. `datetime` and `random` are here for their types: see `BANNED_ATTRIBUTES` and `_chance`."""
@@ -28,7 +28,14 @@ STANDARD_PARTS = frozenset({"http", "http.HTTPMethod", "http.HTTPStatus", "urlli
 THIRD_PARTY = {
     "msgspec": "frozen structs and JSON of values",
     "pydantic": "validation of values",
+    "h2": "HTTP/2 as a machine of states: bytes in, events out, no I/O",
+    "joserfc": "signatures of values by values, no I/O",
     "httptools": "llhttp: bytes in, verdict out, no I/O",
+    "xxhash": "a hash of bytes",
+    "cronsim": "dates after a date, by cron's rules",
+    "cel": "expressions over values",
+    "brotli": "compression of bytes in memory",
+    "zstandard": "compression of bytes in memory",
 }
 
 OURS = ("config.models", "config.problems", "config.units", "gateway.errors", "gateway.messages")

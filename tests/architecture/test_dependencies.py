@@ -6,6 +6,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from tests.architecture import dependencies
+from tests.architecture.exemptions import AWAITED_DEPENDENCIES
 from tests.architecture.tree import REPOSITORY, expect_none, plant
 
 PROJECT = """
@@ -70,13 +71,21 @@ def test_an_undeclared_and_a_developers_import_are_found(tmp_path: Path) -> None
 
 
 def test_nothing_is_installed_that_is_not_imported() -> None:
-    expect_none(dependencies.idle_dependencies(REPOSITORY, packages_distributions()))
+    expect_none(dependencies.idle_dependencies(REPOSITORY, packages_distributions(), AWAITED_DEPENDENCIES))
 
 
 def test_a_dependency_that_nothing_imports_is_found_unless_it_is_optional(tmp_path: Path) -> None:
     plant(tmp_path, {"pyproject.toml": PROJECT, "gateway/thing.py": "import aiohttp\n"})
-    assert list(dependencies.idle_dependencies(tmp_path, {"aiohttp": ["aiohttp"], "yaml": ["PyYAML"]})) == [
+    assert list(dependencies.idle_dependencies(tmp_path, {"aiohttp": ["aiohttp"], "yaml": ["PyYAML"]}, {})) == [
         "pyproject.toml asks for pyyaml, which no module imports, expected it gone"
+    ]
+
+
+def test_an_awaited_dependency_may_be_idle_until_it_is_imported(tmp_path: Path) -> None:
+    plant(tmp_path, {"pyproject.toml": PROJECT, "gateway/thing.py": "import aiohttp\n"})
+    provided = {"aiohttp": ["aiohttp"], "yaml": ["PyYAML"]}
+    assert list(dependencies.idle_dependencies(tmp_path, provided, {"pyyaml": "soon", "aiohttp": "soon"})) == [
+        "aiohttp is excused by AWAITED_DEPENDENCIES in tests/architecture/exemptions.py and needs no excuse"
     ]
 
 

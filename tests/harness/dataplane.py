@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.models import Config
+from gateway.admission.published_keys import AGAIN_AFTER_S
 from gateway.dataplane import DataPlane
-from gateway.messages import EndpointState, Publication
+from gateway.messages import EndpointState, OperatorState, Publication, ResolvedEndpoint
 
 DEADLINE_S = 10.0
 Script = Callable[["Connection"], Awaitable[None]]
@@ -119,12 +120,22 @@ class ScriptedEndpoint:
 class Bench:
     """The data plane, its endpoints and its clients; all closed at the end."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, keys_again_after_s: float = AGAIN_AFTER_S, **settings: Any) -> None:
+        self._keys_again_after_s = keys_again_after_s
         self.settings = settings
-        """Merged into the configuration: `service`, `route`, `listener`, `regions`, `document`."""
+        """Merged into the configuration: `service`, `more_services`, `route`, `routes`, `listener`, `regions`,
+        `document`."""
         self.log: list[dict[str, Any]] = []
+        self.audited: list[dict[str, Any]] = []
+        self.retention_s: float | None = None
+        self.lost = 0
+        self.wall = 1_700_000_000.0
+        """What the data plane believes the time to be."""
         self.states: dict[str, EndpointState] = {}
+        self.operator: dict[str, OperatorState] = {}
         self._endpoints: list[dict[str, Any]] = []
+        self.resolved: dict[str, tuple[ResolvedEndpoint, ...]] = {}
+        """Whom names stand for; `named` adds one."""
         self._stack = contextlib.AsyncExitStack()
         self._port = 0
         self._version = 0
@@ -135,13 +146,22 @@ class Bench:
             node_id="gw-test",
             access_log=lambda line: self.log.append(json.loads(line)),
             rng=random.Random(1),
-            wall=lambda: 1_700_000_000.0,
+            wall=lambda: self.wall,
+            audit=self,
+            keys_again_after_s=self._keys_again_after_s,
         )
         self._stack.push_async_callback(self.plane.drain, 0.0)
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
+
+    def write(self, record: dict[str, Any]) -> None:
+        """The data plane's audit log."""
+        self.audited.append(record)
+
+    def close(self) -> None:
+        """Nothing is kept back."""
 
     async def endpoint(
         self,
@@ -176,6 +196,17 @@ class Bench:
         self._endpoints.append({"region": region, "address": address, **fields})
         return f"api/{region}/{address}"
 
+    async def service(self, name: str, script: Script = always_ok, *, region: str = "eu") -> ScriptedEndpoint:
+        """Another service with one endpoint; it joins the configuration at the next `publish`."""
+        endpoint = await self.endpoint(script, region=region)
+        standing = self._endpoints.pop()
+        self.settings.setdefault("more_services", []).append({"id": name, "endpoints": [standing]})
+        return endpoint
+
+    def named(self, name: str, *, region: str = "eu") -> None:
+        """An endpoint that is a name."""
+        self._endpoints.append({"region": region, "dns": name, "port": 80})
+
     async def publish(self) -> None:
         """Put the configuration and the states in force, and listen if that is not done yet."""
         self._version += 1
@@ -186,6 +217,8 @@ class Bench:
                 config_digest=f"digest-{self._version}",
                 config=config.model_dump_json(),
                 endpoints=self.states,
+                resolved=self.resolved,
+                operator=self.operator,
             )
         )
         if not self._port:
@@ -209,7 +242,10 @@ class Bench:
                     "regions": settings.get(
                         "regions", [{"id": "eu", "name": "Europe"}, {"id": "us", "name": "America"}]
                     ),
-                    "services": [{"id": "api", "endpoints": self._endpoints, **settings.get("service", {})}],
+                    "services": [
+                        {"id": "api", "endpoints": self._endpoints, **settings.get("service", {})},
+                        *settings.get("more_services", []),
+                    ],
                     "routes": settings.get("routes")
                     or [{"id": "all", "match": {"path": "/*"}, "service": "api", **settings.get("route", {})}],
                     **settings.get("document", {}),

@@ -31,8 +31,8 @@ from tidegate.demo.ports import free_ports
 from tidegate.demo.processes import is_gone, session_members
 from tidegate.demo.waiting import until
 
-READY_WITHIN_S = 20.0
-"""Three interpreters on two processors that the whole test suite shares."""
+READY_WITHIN_S = 60.0
+"""Three interpreters on two processors that the whole test suite shares; a start has taken 20 s there."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Backend:
         self.name = name
         self.port = port or ports(1)[0]
         self.asked: list[Asked] = []
-        self.holding = 0
+        self.holding = self.most = 0
+        """Requests that are held back now, and the most there ever were."""
         self.release = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
@@ -87,6 +88,7 @@ class Backend:
         self.asked.append(Asked(request.method, request.path, dict(request.headers)))
         if request.path.startswith("/hold"):
             self.holding += 1
+            self.most = max(self.most, self.holding)
             try:
                 await self.release.wait()
             finally:
@@ -195,6 +197,11 @@ class Node:
 
         await self.until(is_ready, "the node is ready", within_s=READY_WITHIN_S)
 
+    def kill(self) -> None:
+        """`kill -9` of what was launched last; in one process that is the node."""
+        assert self.supervisor is not None
+        self.supervisor.kill()
+
     async def stop(self, *, within_s: float = 15.0) -> int:
         """SIGTERM; the exit code."""
         assert self.supervisor is not None
@@ -256,9 +263,18 @@ class Node:
         return document
 
     async def pid(self, role: str, slot: int | None = None) -> int:
-        """Of a child, as the supervisor knows it."""
-        children = (await self.status())["processes"]["children"]
-        return int(next(one["pid"] for one in children if one["role"] == role and slot in (None, one["slot"])))
+        """Of a child, as the supervisor knows it; one that died is waited for until it is started again."""
+        found: int | None = None
+
+        async def runs() -> bool:
+            nonlocal found
+            children = (await self.status())["processes"]["children"]
+            found = next(one["pid"] for one in children if one["role"] == role and slot in (None, one["slot"]))
+            return found is not None
+
+        await self.until(runs, f"{role} runs", within_s=30)
+        assert found is not None
+        return found
 
     async def metric(self, name: str) -> float:
         """Of one series, by its name with labels as exposed."""
@@ -345,9 +361,15 @@ async def _answer(reader: asyncio.StreamReader, *, is_head: bool) -> Answer:
     return Answer(parser.get_status_code(), reading.headers, b"".join(reading.body))
 
 
+_given: set[int] = set()
+
+
 def ports(count: int) -> list[int]:
-    """Free ports that no outgoing connection takes."""
-    return list(free_ports(count, rng=random.Random()))
+    """Free ports that no outgoing connection takes, each given once: who got one may not listen there yet."""
+    while not _given.isdisjoint(found := free_ports(count, rng=random.Random())):
+        pass
+    _given.update(found)
+    return list(found)
 
 
 @dataclass

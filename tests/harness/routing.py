@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from config.core.signing import Signer
 from config.models import Config
+from gateway.core.compiling import compile_routing
 from gateway.core.head import RequestHead, parse_request_head
-from gateway.core.snapshot import CompiledRouting, RoutingSnapshot, build_snapshot, compile_routing
-from gateway.messages import EndpointState
+from gateway.core.plans import CompiledRouting
+from gateway.core.replicas import NOTHING_KNOWN, Replicas
+from gateway.core.snapshot import RoutingSnapshot, build_snapshot
+from gateway.messages import EndpointState, OperatorState
 
 REGIONS = [
     {
@@ -66,22 +72,37 @@ def config(*routes: dict[str, Any], region: str = "eu", **document: Any) -> Conf
     )
 
 
-def routing(*routes: dict[str, Any], **document: Any) -> CompiledRouting:
-    return compile_routing(config(*routes, **document), digest="d", now=0.0)
+def routing(*routes: dict[str, Any], signer: Signer | None = None, **document: Any) -> CompiledRouting:
+    return compile_routing(config(*routes, **document), digest="d", now=0.0, signer=signer)
 
 
 def snapshot(
-    *routes: dict[str, Any], down: tuple[str, ...] = (), rtts: dict[str, float] | None = None, **document: Any
+    *routes: dict[str, Any],
+    down: tuple[str, ...] = (),
+    rtts: dict[str, float] | None = None,
+    replicas: Replicas = NOTHING_KNOWN,
+    signer: Signer | None = None,
+    orders: Mapping[str, OperatorState] = MappingProxyType({}),
+    **document: Any,
 ) -> RoutingSnapshot:
-    """`down` names endpoints as `eu-1`, or whole regions as `eu`."""
-    compiled = routing(*routes, **document)
+    """`down` and `orders` name endpoints as `eu-1`, or whole regions as `eu`."""
+    compiled = routing(*routes, signer=signer, **document)
+    endpoints = compiled.services["api"].endpoints
     states = {
         endpoint.id: EndpointState("down", "connection refused")
-        for endpoint in compiled.services["api"].endpoints
+        for endpoint in endpoints
         if endpoint.host in down or endpoint.region in down
     }
-    return build_snapshot(compiled, version=1, endpoints=states, region_rtts=rtts or {})
+    operator = {
+        endpoint.id: orders.get(endpoint.host) or orders[endpoint.region]
+        for endpoint in endpoints
+        if endpoint.host in orders or endpoint.region in orders
+    }
+    return build_snapshot(
+        compiled, version=1, endpoints=states, region_rtts=rtts or {}, operator=operator, replicas=replicas
+    )
 
 
-def head(path: str = "/", *, method: str = "GET", host: str = "h") -> RequestHead:
-    return parse_request_head(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+def head(path: str = "/", *, method: str = "GET", host: str = "h", fields: str = "") -> RequestHead:
+    """`fields`: whole lines, with their ends."""
+    return parse_request_head(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n".encode("latin-1"))

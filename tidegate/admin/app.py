@@ -1,4 +1,4 @@
-"""The admin API of one node: health, metrics, status, explain. JSON under /v1, every error a problem document.
+"""The admin API of one node: health, metrics, status, explain, the dashboard. JSON under /v1; all errors are problems.
 
 request -> known path? -> may this caller? (access.py) -> handler -> answer
 /livez /readyz /healthz need no token: what asks them is a kubelet, and it learns a word.
@@ -6,29 +6,47 @@ request -> known path? -> may this caller? (access.py) -> handler -> answer
 
 from __future__ import annotations
 
-import secrets
+import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
 
 import msgspec
 from aiohttp import web
 
+from config.core.signing import Signer
+from config.country_database import DatabaseUnusable
+from config.mesh_keys import KeysUnusable, signing_keys
+from config.models import ServerTls
+from config.secrets import SecretUnavailable
+from gateway.admission.door import Door
+from gateway.core.debugging import FIELD, MAX_VALID_S, sealed
 from gateway.core.explain import explain
-from gateway.core.problems import problem_document
+from gateway.core.senders import Senders
 from gateway.errors import RequestRefused
-from gateway.location import country_of
-from tidegate.admin import access, openapi, readiness
+from gateway.locator import Source
+from gateway.tls.server import files_of, load_server_side
+from tidegate.admin import access, dashboard, openapi, operator_entries, readiness, sync
+from tidegate.admin.answers import AUTHOR, ID, Entry, as_json, problem
+from tidegate.admin.data import DataDesk
+from tidegate.admin.events import Events
 from tidegate.admin.metrics import Exposition
+from tidegate.admin.paths import template_of
+from tidegate.admin.scheduled_drill import ScheduledDrills
 from tidegate.admin.status import status
+from tidegate.admin.traffic import traffic
+from tidegate.node import nodes
 from tidegate.node.control import Control
+from tidegate.node.data_operator import DataLine
 from tidegate.node.logs import Log
+from tidegate.node.renewal import Renewal, TlsSite
+from tidegate.node.tasks import Tasks
+from tidegate.node.wall import wall
 
 MAX_BODY_BYTES = 64 * 1024
 """A request to explain has at most the head of a request in it."""
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,12 +58,10 @@ class ExplainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_ip: str = "127.0.0.1"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that can be asked; `role` None is open to everyone who can connect."""
+class PermitRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/explanations."""
 
-    handle: Handler
-    role: access.Role | None
+    valid_s: float = 600.0
 
 
 class Admin:
@@ -56,6 +72,9 @@ class Admin:
         self._environ = environ
         self._log = log
         self._exposition = Exposition(control)
+        self._events = Events(control)
+        self._line = DataLine(Path(control.plan.data_dir))
+        self._data = DataDesk(control, self._line)
         self._tokens_of: tuple[object, access.Access] | None = None
 
     def entries(self) -> dict[tuple[str, str], Entry]:
@@ -66,7 +85,15 @@ class Admin:
             ("GET", "/healthz"): Entry(self._readyz, None),
             ("GET", "/openapi.json"): Entry(self._openapi, "viewer"),
             ("GET", "/v1/status"): Entry(self._status, "viewer"),
+            ("GET", "/v1/nodes"): Entry(self._nodes, "viewer"),
+            ("GET", "/v1/sync/lag"): Entry(self._lag, "viewer"),
             ("POST", "/v1/explain"): Entry(self._explain, "viewer"),
+            ("GET", "/v1/traffic"): Entry(self._traffic, "viewer"),
+            **dashboard.entries(),
+            ("POST", "/v1/explanations"): Entry(self._permit, "operator"),
+            ("GET", "/v1/explanations/{id}"): Entry(self._explanation, "viewer"),
+            **operator_entries.entries(self._control, self._events),
+            **self._data.entries(),
         }
         if (path := self._metrics_path()) is not None:
             known["GET", path] = Entry(self._metrics, "viewer")
@@ -76,11 +103,12 @@ class Admin:
         """Any request. The table is looked up here, and not by aiohttp's router, because a reload may change it."""
         entries = self.entries()
         method = "GET" if request.method == "HEAD" else request.method
-        entry = entries.get((method, request.path))
+        template, request[ID] = template_of(request.path, (path for _, path in entries)) or (None, "")
+        if template is None:
+            return problem(404, "no_such_path", f"found no {request.path[:200]}, expected a path of /openapi.json")
+        entry = entries.get((method, template))
         if entry is None:
-            allowed = sorted(method for method, path in entries if path == request.path)
-            if not allowed:
-                return problem(404, "no_such_path", f"found no {request.path[:200]}, expected a path of /openapi.json")
+            allowed = sorted(method for method, path in entries if path == template)
             detail = f"found {request.method[:20]}, expected {' or '.join(allowed)}"
             return problem(405, "method_not_allowed", detail, headers={"Allow": ", ".join(allowed)})
         if entry.role is not None and (refusal := self._refuses(request, entry.role)) is not None:
@@ -100,6 +128,7 @@ class Admin:
             return problem(caller.status, caller.reason, caller.detail, headers=headers)
         if not access.may(caller, role):
             return problem(403, "role_too_low", f"found the role {caller.role}, expected {role}")
+        request[AUTHOR] = caller.name
         return None
 
     def _caller(self, request: web.Request) -> access.Caller | access.Refusal:
@@ -119,6 +148,10 @@ class Admin:
     def _metrics_path(self) -> str | None:
         metrics = self._control.configuration.loaded.config.observability.metrics
         return metrics.path if metrics.enabled else None
+
+    async def close(self, _: web.Application) -> None:
+        """With the app."""
+        await self._line.close()
 
     # Handlers
 
@@ -141,6 +174,40 @@ class Admin:
     async def _status(self, request: web.Request) -> web.Response:
         return as_json(status(self._control))
 
+    async def _nodes(self, request: web.Request) -> web.Response:
+        return as_json(nodes.listed(self._control))
+
+    async def _lag(self, request: web.Request) -> web.Response:
+        return as_json(sync.shown(self._control))
+
+    async def _traffic(self, request: web.Request) -> web.Response:
+        return as_json(traffic(self._control))
+
+    async def _permit(self, request: web.Request) -> web.Response:
+        """A field that makes requests explained, for a while."""
+        try:
+            asked = msgspec.json.decode(await request.read() or b"{}", type=PermitRequest)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(400, "malformed_body", f"found a body that is not what was asked for: {error}")
+        if not 1 <= asked.valid_s <= MAX_VALID_S:
+            return problem(400, "malformed_body", f"found {asked.valid_s} s, expected 1 to {MAX_VALID_S:.0f}")
+        config = self._control.configuration.loaded.config
+        try:
+            keys = await asyncio.to_thread(signing_keys, config, environ=self._environ)
+        except (KeysUnusable, SecretUnavailable) as error:
+            return problem(503, "no_keys", f"found no signing keys: {error}")
+        until = self._control.wall() + asked.valid_s
+        author = str(request[AUTHOR])
+        self._log.info("a debug field was made", author=author, valid_s=asked.valid_s)
+        return as_json({"name": FIELD, "value": sealed(Signer(keys), until=until, author=author), "until": until})
+
+    async def _explanation(self, request: web.Request) -> web.Response:
+        found = self._control.totals.explanations.get(request[ID])
+        if found is None:
+            detail = "found no such explanation, expected one of this node's latest; it comes a second after its answer"
+            return problem(404, "no_such_explanation", detail)
+        return as_json(found)
+
     async def _explain(self, request: web.Request) -> web.Response:
         try:
             asked = msgspec.json.decode(await request.read(), type=ExplainRequest)
@@ -149,15 +216,26 @@ class Admin:
         snapshot = self._control.snapshot
         if snapshot is None:
             return problem(503, "starting", "found no snapshot yet, expected one within a second of the start")
+        door = Door(environ=self._environ, now=time.monotonic, wall=wall, table=self._control.limits)
+        config = self._control.configuration.loaded.config
+        await asyncio.to_thread(door.adopt, config)
         try:
+            countries = await asyncio.to_thread(Source, config.geo.database)
             explanation = explain(
                 snapshot,
                 method=asked.method,
                 url=asked.url,
                 headers=list(asked.headers.items()),
                 client_ip=asked.client_ip,
-                country=country_of,
+                country=countries.country_of,
+                senders=Senders.of(config),
+                admission=door.explain,
+                held=held_everywhere(self._control),
+                notes=notes(self._control),
+                wall=wall(),
             )
+        except DatabaseUnusable as error:
+            return problem(503, "no_countries", f"found a country database that cannot be used: {error}")
         except RequestRefused as error:
             return problem(400, error.reason, error.detail)
         except ValueError as error:
@@ -165,40 +243,84 @@ class Admin:
         return as_json(explanation)
 
 
-def problem(status_code: int, reason: str, detail: str, *, headers: Mapping[str, str] | None = None) -> web.Response:
-    """The one way in which this API says no (RFC 9457, API.md)."""
-    instance = secrets.token_hex(12)
-    body = problem_document(status=status_code, reason=reason, detail=detail, instance=instance)
-    return web.Response(
-        status=status_code,
-        body=body,
-        content_type="application/problem+json",
-        headers={"X-Request-Id": instance, "Cache-Control": "no-store", **(headers or {})},
-    )
+def held_everywhere(control: Control) -> dict[str, str]:
+    """Why, for each endpoint that every serving data plane holds back now."""
+    planes = len(control.serving())
+    return {
+        endpoint: f"{counts[0].held}: for {max(count.held_s for count in counts):.1f} s more, on all data planes"
+        for endpoint, counts in control.held_back().items()
+        if len(counts) >= planes
+    }
 
 
-def as_json(value: Any) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(value), content_type="application/json", headers={"Cache-Control": "no-store"}
-    )
+def notes(control: Control) -> dict[str, str]:
+    """What else the data planes know: held back by some of them, or started a short while ago."""
+    planes = len(control.serving())
+    said = {
+        endpoint: f"{counts[0].held} on {len(counts)} of {planes} data planes"
+        for endpoint, counts in control.held_back().items()
+        if len(counts) < planes
+    }
+    for endpoint, share in control.starting().items():
+        said[endpoint] = f"slow_start: {share:.0%} of its weight"
+    return said
 
 
 def make_app(admin: Admin) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", admin.handle)
+    app.on_cleanup.append(admin.close)
     return app
 
 
+class AdminServer:
+    """The app on its listening socket, under the TLS of the configuration in force."""
+
+    def __init__(self, control: Control, listening: socket.socket, *, environ: Mapping[str, str], log: Log) -> None:
+        self._control = control
+        self._runner = web.AppRunner(
+            make_app(Admin(control, environ=environ, log=log)),
+            access_log=None,
+            shutdown_timeout=2.0,
+            keepalive_timeout=60.0,
+        )
+        self._site = TlsSite(self._runner, listening, backlog=1024)
+        self._renewal = Renewal(
+            "admin API",
+            files=lambda: () if (tls := self._tls()) is None else files_of(tls),
+            renew=self.show,
+            log=log,
+            settings=self._tls,
+        )
+
+    async def open(self) -> None:
+        """Raises `TlsMaterialRefused`."""
+        await self._runner.setup()
+        await self.show()
+
+    async def show(self) -> None:
+        """What the files say now. Raises `TlsMaterialRefused`."""
+        tls = self._tls()
+        side = None if tls is None else await asyncio.to_thread(load_server_side, tls)
+        await self._site.show(None if side is None else side.context)
+
+    async def renew(self) -> None:
+        """Certificates that change, until cancelled."""
+        await self._renewal.run()
+
+    async def cleanup(self) -> None:
+        await self._site.close()
+
+    def _tls(self) -> ServerTls | None:
+        return self._control.configuration.loaded.config.admin.tls
+
+
 async def serve_admin(
-    control: Control, listening: socket.socket, *, environ: Mapping[str, str], log: Log
-) -> web.AppRunner:
-    """Serve on a listening socket, which becomes the runner's; `cleanup()` ends it."""
-    runner = web.AppRunner(
-        make_app(Admin(control, environ=environ, log=log)),
-        access_log=None,
-        shutdown_timeout=2.0,
-        keepalive_timeout=60.0,
-    )
-    await runner.setup()
-    await web.SockSite(runner, listening, backlog=1024).start()
-    return runner
+    control: Control, listening: socket.socket, *, environ: Mapping[str, str], log: Log, tasks: Tasks
+) -> AdminServer:
+    """Serve on a listening socket, which becomes the server's; `cleanup()` ends it. Raises `TlsMaterialRefused`."""
+    server = AdminServer(control, listening, environ=environ, log=log)
+    await server.open()
+    tasks.keep("admin certificates", server.renew)
+    tasks.keep("scheduled drills", ScheduledDrills(control).run)
+    return server

@@ -5,6 +5,13 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Any
 
+from tidegate.admin import openapi_data
+from tidegate.admin.openapi_operations import SCHEMAS, operations
+from tidegate.admin.openapi_parts import json_answer as _json
+from tidegate.admin.openapi_parts import operation as _operation
+from tidegate.admin.openapi_parts import problem_answer as _problem
+from tidegate.admin.openapi_parts import text_answer as _text
+
 _JSON = "application/json"
 
 
@@ -18,6 +25,13 @@ def document(metrics_path: str | None) -> dict[str, Any]:
         "/healthz": {"get": _operation("The same as /readyz.", health, is_open=True) | {"parameters": verbose}},
         "/openapi.json": {"get": _operation("This document.", {"200": _json("the document")})},
         "/v1/status": {"get": _operation("The node, its processes, regions and endpoints.", {"200": _json("status")})},
+        "/v1/nodes": {"get": _operation("The nodes of the mesh, and who leads.", {"200": _json("nodes")})},
+        "/v1/sync/lag": {
+            "get": _operation("How far the regions' data are behind one another, by what all nodes say.", _SYNC)
+        },
+        "/v1/traffic": {
+            "get": _operation("Requests counted since the start, by route and region.", {"200": _json("counters")})
+        },
         "/v1/explain": {
             "post": _operation(
                 "Where would this request go, and why?",
@@ -26,6 +40,27 @@ def document(metrics_path: str | None) -> dict[str, Any]:
             | {"requestBody": {"required": True, "content": {_JSON: {"schema": _EXPLAIN}}}}
         },
     }
+    paths |= {
+        "/v1/explanations": {
+            "post": _operation(
+                "A field, Tidegate-Debug, that makes requests with it explained for a while. For operators.",
+                {
+                    "200": _json("name, value and until of the field"),
+                    "400": _problem("a body we refuse"),
+                    "503": _problem("the signing keys cannot be read"),
+                },
+            )
+            | {"requestBody": {"required": False, "content": {_JSON: {"schema": _PERMIT}}}}
+        },
+        "/v1/explanations/{id}": {
+            "get": _operation(
+                "The explanation of a request that was sent with that field, by the id in its answer.",
+                {"200": _json("as explain's, and the outcome"), "404": _problem("none of the latest has this id")},
+            )
+            | {"parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]}
+        },
+    }
+    paths |= operations() | openapi_data.operations()
     if metrics_path is not None:
         paths[metrics_path] = {"get": _operation("Metrics for Prometheus.", {"200": _text("exposition format")})}
     return {
@@ -34,11 +69,17 @@ def document(metrics_path: str | None) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Problem": _PROBLEM},
+            "schemas": {"Problem": _PROBLEM, **SCHEMAS, **openapi_data.SCHEMAS},
         },
     }
 
 
+_SYNC = {"200": _json("lag by region, by peer and collection; counters; `enabled` false where no data is kept")}
+_PERMIT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"valid_s": {"type": "number", "minimum": 1, "maximum": 3600, "default": 600}},
+    "additionalProperties": False,
+}
 _EXPLAIN: dict[str, Any] = {
     "type": "object",
     "required": ["method", "url"],
@@ -46,7 +87,7 @@ _EXPLAIN: dict[str, Any] = {
         "method": {"type": "string"},
         "url": {"type": "string", "description": "absolute, or a path with Host among the headers"},
         "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-        "client_ip": {"type": "string"},
+        "client_ip": {"type": "string", "description": "a client's; of a trusted proxy, its fields are believed"},
     },
     "additionalProperties": False,
 }
@@ -62,21 +103,3 @@ _PROBLEM: dict[str, Any] = {
         "reason": {"type": "string"},
     },
 }
-
-
-def _operation(summary: str, responses: dict[str, Any], *, is_open: bool = False) -> dict[str, Any]:
-    refused = {} if is_open else {"401": _problem("no token, or none that is taken"), "403": _problem("not your role")}
-    return {"summary": summary, "responses": responses | refused, "security": [{}] if is_open else [{"token": []}, {}]}
-
-
-def _text(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"text/plain": {"schema": {"type": "string"}}}}
-
-
-def _json(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {_JSON: {"schema": {"type": "object"}}}}
-
-
-def _problem(description: str) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}

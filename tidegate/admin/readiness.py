@@ -1,7 +1,8 @@
 """Should traffic be sent to this node? `/readyz`, and `?verbose` with a line for each check.
 
-Ready means: a configuration is in force, at least one data plane routes by it, and the node is not being stopped.
-Degraded is ready: a node on its last good configuration serves, and taking it out of rotation would help nobody.
+Ready means: a configuration is in force, at least one data plane routes by it, the data is served where there is any,
+and the node is not being stopped. Degraded is ready: a node on its last good configuration serves, and taking it out of
+rotation would help nobody; neither would it while a sync process that died is started again.
 """
 
 from __future__ import annotations
@@ -25,8 +26,15 @@ def checks(control: Control) -> list[Check]:
     return [
         Check("snapshot", version is not None, f"version {version}" if version is not None else "none yet"),
         Check("data-planes", bool(serving), f"{len(serving)} of {planned} serve"),
+        *_data(control),
         Check("not-draining", not control.is_draining, "being stopped" if control.is_draining else "ok"),
     ]
+
+
+def _data(control: Control) -> list[Check]:
+    if not control.plan.has_sync:
+        return []
+    return [Check("data", control.has_served_data, "served" if control.has_served_data else "not served yet")]
 
 
 def is_ready(control: Control) -> bool:

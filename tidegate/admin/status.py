@@ -9,7 +9,8 @@ import os
 from importlib import metadata
 from typing import Any
 
-from tidegate.admin import readiness
+from tidegate.admin import operating, readiness, sync
+from tidegate.node import shared_limits
 from tidegate.node.configuration import Configuration
 from tidegate.node.control import Control
 from tidegate.node.wall import written
@@ -25,6 +26,7 @@ def status(control: Control) -> dict[str, Any]:
         "state": readiness.state(control),
         "degraded": control.degraded(),
         "version": control.snapshot.version if control.snapshot else None,
+        "now": written(control.wall()),
         "started_at": written(control.started_at),
         "config": _config(control.configuration),
         "processes": _processes(control),
@@ -45,7 +47,36 @@ def status(control: Control) -> dict[str, Any]:
         "services": [service.id for service in config.services],
         "routes": [route.id for route in config.routes],
         "endpoints": _endpoints(control),
+        "primary": control.failing_over.primary(),
+        "leadership": {
+            "leader": control.leadership.leader,
+            "epoch": control.leadership.epoch,
+            "reason": control.leadership.reason,
+            "frozen": control.state.frozen(),
+        },
+        "drains": operating.drained(control),
+        "audit_records_lost": control.totals.audit_lost,
+        "sync": _sync(control),
+        "limits": shared_limits.standing(control),
+        "names": [
+            {
+                "name": ledger.name.key,
+                "standing": ledger.standing,
+                "reason": ledger.reason,
+                "since": ledger.since,
+                "answered_at": ledger.answered_at,
+                "servers": [{"host": one.host, "port": one.port, "name": one.name} for one in ledger.found],
+            }
+            for ledger in control.names.ledgers()
+        ],
     }
+
+
+def _sync(control: Control) -> dict[str, Any] | None:
+    """How far regions are behind one another; None where this node keeps no data."""
+    if not control.replicas.is_asked:
+        return None
+    return {"problem": control.replicas.problem or None, "regions": sync.regions(control)}
 
 
 def _config(configuration: Configuration) -> dict[str, Any]:
@@ -101,6 +132,7 @@ def _endpoints(control: Control) -> list[dict[str, Any]]:
                 "region": verdict.region,
                 "health": verdict.health,
                 "reason": verdict.reason,
+                "degraded": verdict.degraded,
                 "since": verdict.since,
                 "rtt_s": verdict.rtt_s,
                 "in_flight": in_flight.get(verdict.endpoint, 0),

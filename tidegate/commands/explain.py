@@ -7,6 +7,7 @@ with what it knows. Both call the function that decides live requests.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -34,24 +35,32 @@ def offline(
     """By the configuration alone."""
     from config.loader import load_file  # noqa: PLC0415 - see the package's docstring
     from config.problems import ConfigurationError  # noqa: PLC0415
+    from gateway.admission.door import Door  # noqa: PLC0415
+    from gateway.core.compiling import compile_routing  # noqa: PLC0415
     from gateway.core.explain import explain  # noqa: PLC0415
-    from gateway.core.snapshot import build_snapshot, compile_routing  # noqa: PLC0415
+    from gateway.core.senders import Senders  # noqa: PLC0415
+    from gateway.core.snapshot import assumed, build_snapshot  # noqa: PLC0415
     from gateway.errors import RequestRefused  # noqa: PLC0415
-    from gateway.location import country_of  # noqa: PLC0415
+    from gateway.locator import Source  # noqa: PLC0415
     from tidegate.node.wall import wall  # noqa: PLC0415
 
     try:
         loaded = load_file(file.absolute(), environ=environ)
         routing = compile_routing(loaded.config, digest=loaded.digest, now=wall())
-        snapshot = build_snapshot(routing, version=0, endpoints={}, region_rtts={})
+        door = Door(environ=environ, now=time.monotonic, wall=wall)
+        door.adopt(loaded.config)
+        snapshot = build_snapshot(routing, version=0, endpoints={}, region_rtts={}, resolved=assumed(routing))
         explanation = explain(
             snapshot,
             method=method,
             url=url,
             headers=headers,
             client_ip=client_ip,
-            country=country_of,
+            country=Source(loaded.config.geo.database).country_of,
+            senders=Senders.of(loaded.config),
             assumed_healthy=True,
+            admission=door.explain,
+            wall=wall(),
         )
     except ConfigurationError as error:
         for problem in error.problems:
@@ -60,7 +69,7 @@ def offline(
     except (RequestRefused, ValueError) as error:
         err.write(f"such a request is refused: {error}\n")
         return MISUSED
-    _show(explanation, as_json=as_json, out=out)
+    show(explanation, as_json=as_json, out=out)
     return DONE
 
 
@@ -86,11 +95,12 @@ def online(
     except Declined as error:
         err.write(f"{error}\n")
         return MISUSED if error.status == 400 else REFUSED
-    _show(explanation, as_json=as_json, out=out)
+    show(explanation, as_json=as_json, out=out)
     return DONE
 
 
-def _show(explanation: Mapping[str, Any], *, as_json: bool, out: TextIO) -> None:
+def show(explanation: Mapping[str, Any], *, as_json: bool, out: TextIO) -> None:
+    """Print it: as it came, or for people."""
     if as_json:
         json.dump(explanation, out, indent=2, ensure_ascii=False)
         out.write("\n")
@@ -104,7 +114,7 @@ def _show(explanation: Mapping[str, Any], *, as_json: bool, out: TextIO) -> None
     console.print(escape(str(decision.get("detail") or decision["reason"])))
     console.print(f"route {escape(str(explanation['route'] or 'none'))}", end="")
     client = explanation.get("client")
-    console.print(f", client {escape(client['ip'])} ({client['country'] or 'country unknown'})" if client else "")
+    console.print(f", client {escape(client['ip'])} ({_country(client)})" if client else "")
     for skipped in explanation["skipped"]:
         console.print(f"  [dim]skipped {escape(skipped['route'])}: {escape(skipped['reason'])}[/]")
     if explanation["candidates"]:
@@ -113,6 +123,11 @@ def _show(explanation: Mapping[str, Any], *, as_json: bool, out: TextIO) -> None
         console.print(f"{escape(policy['name'])}: {escape(policy['outcome'])} [dim]({escape(policy['reason'])})[/]")
     if "assumed" in explanation:
         console.print(f"[dim]{escape(explanation['assumed'])}[/]")
+
+
+def _country(client: Mapping[str, Any]) -> str:
+    by = client.get("country_by", "address")
+    return (client["country"] or "country unknown") + ("" if by == "address" else escape(f" by {by}"))
 
 
 def _candidates(candidates: Sequence[Mapping[str, Any]]) -> Table:

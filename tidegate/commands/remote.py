@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import ssl
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_ADMIN = "http://127.0.0.1:9900"
+CA_VARIABLE = "TIDEGATE_CA"
+"""A PEM file with the authorities that an admin API over TLS is believed by; the system's by default."""
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
@@ -23,20 +28,32 @@ class NotReached(Exception):
 class Declined(Exception):
     """The node's own sentence."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, reason: str = "") -> None:
         super().__init__(detail)
         self.status = status
+        self.reason = reason
 
 
-def ask(admin: str, method: str, path: str, *, token: str | None, body: object = None) -> Any:
+def ask(
+    admin: str,
+    method: str,
+    path: str,
+    *,
+    token: str | None,
+    body: object = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Any:
     """The JSON answer. Raises `NotReached` and `Declined`."""
     where = urlsplit(admin if "//" in admin else f"http://{admin}")
-    if where.scheme != "http" or where.hostname is None:
-        raise NotReached(f"{admin} is no address of an admin API, expected http://host:port")
+    if where.scheme not in {"http", "https"} or where.hostname is None:
+        raise NotReached(f"{admin} is no address of an admin API, expected http://host:port or https://host:port")
     headers = {"Accept": "application/json", "Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    connection = http.client.HTTPConnection(where.hostname, where.port or 80, timeout=TIMEOUT_S)
+    try:
+        connection = _connection(where, environ)
+    except (OSError, ssl.SSLError) as error:
+        raise NotReached(f"{CA_VARIABLE}: {environ.get(CA_VARIABLE)} holds no authorities ({error})") from error
     try:
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = connection.getresponse()
@@ -51,5 +68,13 @@ def ask(admin: str, method: str, path: str, *, token: str | None, body: object =
     finally:
         connection.close()
     if status >= 400:
-        raise Declined(status, str(document.get("detail", document)))
+        raise Declined(status, str(document.get("detail", document)), str(document.get("reason", "")))
     return document
+
+
+def _connection(where: SplitResult, environ: Mapping[str, str]) -> http.client.HTTPConnection:
+    host = where.hostname or ""
+    if where.scheme == "http":
+        return http.client.HTTPConnection(host, where.port or 80, timeout=TIMEOUT_S)
+    context = ssl.create_default_context(cafile=environ.get(CA_VARIABLE))
+    return http.client.HTTPSConnection(host, where.port or 443, timeout=TIMEOUT_S, context=context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -11,9 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from tidegate.commands import DONE, REFUSED, UNREACHABLE
+from tidegate.commands.drain import sentence
 from tidegate.commands.remote import Declined, NotReached, ask
 
-_COLOURS = {"up": "green", "degraded": "yellow", "down": "red", "untested": "dim", "ready": "green"}
+_COLOURS = {"up": "green", "degraded": "yellow", "down": "red", "untested": "dim", "ready": "green"} | {
+    "ok": "green",
+    "critical": "red",
+}
 
 
 def status(admin: str, *, token: str | None, as_json: bool, out: TextIO, err: TextIO) -> int:
@@ -53,7 +57,20 @@ def _show(told: Mapping[str, Any], console: Console) -> None:
         for child in told["processes"]["children"]
     ]
     console.print(f"processes: {escape(', '.join(children))}")
+    leadership = told["leadership"]
+    console.print(
+        f"region {escape(told['primary'])} leads; decisions are taken by {escape(leadership['leader'] or 'nobody')}"
+        + (f", [yellow]frozen: {escape(leadership['frozen'])}[/]" if leadership["frozen"] else "")
+    )
+    for drain in told["drains"]:
+        console.print(f"[cyan]{escape(sentence(drain))}[/]")
     console.print(_regions(told))
+    data = told.get("sync")
+    if data is not None:
+        if data["problem"]:
+            console.print(f"[red]the sync process does not answer:[/] {escape(data['problem'])}")
+        if data["regions"]:
+            console.print(_lags(data["regions"]))
     console.print(_endpoints(told))
 
 
@@ -66,6 +83,20 @@ def _regions(told: Mapping[str, Any]) -> Table:
             f"{region['healthy']}/{region['total']}",
             _milliseconds(region["rtt_s"]),
             escape(region["reason"]),
+        )
+    return table
+
+
+def _lags(pairs: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("region", "behind", "seconds", "operations", "level", "reason")
+    for pair in pairs:
+        table.add_row(
+            escape(pair["region"]),
+            escape(pair["behind"]),
+            "-" if pair["seconds"] is None else f"{pair['seconds']:.1f}",
+            str(pair["operations"]),
+            _coloured(pair["level"]),
+            escape(pair["reason"]),
         )
     return table
 

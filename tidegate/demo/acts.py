@@ -1,35 +1,17 @@
-"""The play: what breaks, what should come of it, and how it is checked.
-
-Each act does something to real processes, waits until the effect that it expects is there (never for a fixed time),
-lets enough requests pass to show it by, waits until those have ended, and checks its promises on them. An effect that
-does not come in time is a broken promise too.
-"""
+"""The acts about traffic: what breaks, where requests go instead, and how that is checked."""
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-
 from tidegate.demo import promises
-from tidegate.demo.cluster import Arrival, Cluster
-from tidegate.demo.processes import is_gone
 from tidegate.demo.promises import Promise
 from tidegate.demo.setting import HEALTH_BOUND_S, MARGIN_S, PROBE_INTERVAL_S, PROFILE_HOME, PROFILE_TYPE
-from tidegate.demo.traffic import ANSWER_TIMEOUT_S, RATE_PER_REGION, Answer, Traffic
-from tidegate.demo.waiting import LOOK_EVERY_S, NotInTimeError, until
-from tidegate.demo.watch import Watch
+from tidegate.demo.stage import SHOWN_WITHIN_S, Act, Outcome, Stage, away_from, on
+from tidegate.demo.traffic import RATE_PER_REGION
 
 NOTICE_BOUND_S = HEALTH_BOUND_S - MARGIN_S
 """A verdict must come this much earlier than the bound, for it has to be carried to the workers too."""
 NOTICE_WITHIN_S = HEALTH_BOUND_S + 8.0
 """How long a verdict is waited for before giving up; whether it came within the bound is judged apart."""
-RETURN_WITHIN_S = 15.0
-SHOWN_WITHIN_S = 20.0
 ENOUGH = 20
 """Requests of each region's clients to show an effect by."""
 ENOUGH_BOUND = 6
@@ -39,130 +21,6 @@ CROWD_RATE = 5 * RATE_PER_REGION
 OLD_VERDICT_S = 11 * PROBE_INTERVAL_S
 """A verdict not confirmed for ten intervals has gone stale; one that was confirmed all the time has not."""
 HOME = {region: region for region in ("eu-west", "us-east", "ap-south")}
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What an act has to work with."""
-
-    cluster: Cluster
-    traffic: Traffic
-    watch: Watch
-    wall: Callable[[], float]
-    """The clock that the nodes' `since` is read by, in seconds."""
-    clock: Callable[[], float] = time.monotonic
-    step: Callable[[str], None] = lambda _: None
-    """Is told what is waited for, in words."""
-
-    async def wait_for(
-        self, condition: Callable[[], bool], *, within_s: float, what: str, every_s: float = LOOK_EVERY_S
-    ) -> None:
-        """Wait until it holds; raise `NotInTimeError` when that takes too long."""
-        self.step(what)
-        await until(condition, within_s=within_s, what=what, every_s=every_s, clock=self.clock)
-
-    def kill(self, *backends: str) -> tuple[float, float]:
-        """`kill -9`; return the monotonic and the wall time just before."""
-        moment = self.clock(), self.wall()
-        for backend in backends:
-            self.cluster.backends[backend].kill()
-        return moment
-
-    async def everyone_says(self, health: str, *backends: str, within_s: float) -> None:
-        """Wait until each node has this verdict on each backend."""
-        for name in backends:
-            await self.wait_for(
-                partial(self.watch.all_say, self.cluster.plan.backend(name).endpoint, health),
-                within_s=within_s,
-                what=f"every node says that {name} is {health}",
-            )
-
-    async def revive(self, *backends: str) -> None:
-        """Start backends again and wait until every node trusts them."""
-        for backend in backends:
-            self.cluster.backends[backend].start()
-        await self.everyone_says("up", *backends, within_s=RETURN_WITHIN_S)
-
-    async def station_witness(self, backend: str, *, died_at: float) -> None:
-        """From the health bound on, have a witness at a dead backend's port, and wait until it sees the first probe."""
-        seen = len(self.cluster.seen_by_witness(backend))
-        await self.wait_for(
-            lambda: self.clock() >= died_at + HEALTH_BOUND_S, within_s=HEALTH_BOUND_S, what="the health bound to pass"
-        )
-        self.cluster.witnesses[backend].start()
-        await self.wait_for(
-            lambda: len(self.cluster.seen_by_witness(backend)) > seen,
-            within_s=SHOWN_WITHIN_S,
-            what=f"the witness at the port of {backend} to see a probe",
-        )
-
-    async def watch_traffic(
-        self,
-        enough: int,
-        *,
-        since: float,
-        counts: Callable[[Answer], bool] = lambda _: True,
-        within_s: float = SHOWN_WITHIN_S,
-    ) -> None:
-        """Wait until the clients of each region have got so many answers, of those that count."""
-
-        def is_enough() -> bool:
-            got = Counter(answer.region for answer in self.traffic.answers(since=since) if counts(answer))
-            return all(got[region] >= enough for region in self.watch.views)
-
-        await self.wait_for(is_enough, within_s=within_s, what=f"{enough} answers for the clients of each region")
-
-    async def answers(self, *, since: float) -> tuple[Answer, ...]:
-        """All requests that began since then, up to now, once they have ended."""
-        end = self.clock()
-        await self.wait_for(
-            lambda: self.traffic.is_settled(until=end), within_s=ANSWER_TIMEOUT_S + 2, what="the last answers to arrive"
-        )
-        return self.traffic.answers(since=since, until=end)
-
-    def arrivals(self, *regions: str) -> tuple[Arrival, ...]:
-        """What all backends (of these regions, if any are named) have logged."""
-        return tuple(
-            arrival
-            for backend in self.cluster.plan.backends
-            if not regions or backend.region in regions
-            for arrival in self.cluster.arrivals(backend.name)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an act."""
-
-    sentence: str
-    promises: tuple[Promise, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One scene: its title, what is done in it, and its script."""
-
-    title: str
-    what: str
-    script: Callable[[Stage], Awaitable[Outcome]]
-
-
-async def perform(act: Act, stage: Stage) -> Outcome:
-    """Play an act. If what it waits for does not come, that promise is broken and the play goes on."""
-    began = stage.clock()
-    try:
-        return await act.script(stage)
-    except NotInTimeError as late:
-        sentence = promises.sentence(stage.traffic.answers(since=began))
-        return Outcome(sentence, (Promise(late.what, is_kept=False, found=f"not within {late.within_s:.1f} s"),))
-
-
-def on(route: str, answers: Sequence[Answer]) -> list[Answer]:
-    return [answer for answer in answers if answer.route == route]
-
-
-def away_from(route: str, answers: Sequence[Answer]) -> list[Answer]:
-    return [answer for answer in answers if answer.route != route]
 
 
 async def calm(stage: Stage) -> Outcome:
@@ -319,7 +177,7 @@ async def _processes_die(stage: Stage, region: str, down: str) -> Outcome:
     await stage.everyone_says("down", down, within_s=NOTICE_WITHIN_S)
     await stage.station_witness(down, died_at=began)
     first = stage.clock()
-    worker_gone, worker_back = await _replaced(stage, region, "worker 0")
+    worker_gone, worker_back = await stage.replaced(region, "worker 0")
     await stage.watch_traffic(ENOUGH, since=worker_gone)
     with_worker = [answer for answer in await stage.answers(since=first) if answer.region == region]
     await stage.wait_for(
@@ -328,7 +186,7 @@ async def _processes_die(stage: Stage, region: str, down: str) -> Outcome:
         what=f"the verdict on {down} to be an old one",
     )
     second = stage.clock()
-    control_gone, control_back = await _replaced(stage, region, "control")
+    control_gone, control_back = await stage.replaced(region, "control")
     await stage.watch_traffic(ENOUGH, since=control_back)
     with_control = [answer for answer in await stage.answers(since=second) if answer.region == region]
     without = [answer for answer in with_control if control_gone <= answer.began < control_back]
@@ -354,22 +212,7 @@ async def _processes_die(stage: Stage, region: str, down: str) -> Outcome:
     )
 
 
-async def _replaced(stage: Stage, region: str, process: str) -> tuple[float, float]:
-    """`kill -9` a process of a node; return when it was gone, and when the node told of its replacement."""
-    pid = stage.watch.views[region].processes[process]
-    os.kill(pid, signal.SIGKILL)
-    await stage.wait_for(lambda: is_gone(pid), within_s=5.0, what=f"the end of {process}", every_s=0.001)
-    gone = stage.clock()
-
-    def is_replaced() -> bool:
-        view = stage.watch.views[region]
-        return view.is_reachable and view.processes.get(process, pid) != pid
-
-    await stage.wait_for(is_replaced, within_s=RETURN_WITHIN_S, what=f"a new {process} in place of process {pid}")
-    return gone, stage.clock()
-
-
-ACTS = (
+TRAFFIC_ACTS = (
     Act("Calm", "Everything is well. Each client asks the node of its own region.", calm),
     Act(
         "A backend dies",

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.live import Live
 
 from tidegate.demo import report
-from tidegate.demo.acts import Act
 from tidegate.demo.picture import Picture
 from tidegate.demo.report import Played
+from tidegate.demo.stage import Act
 from tidegate.demo.view import render
 
 DRAW_EVERY_S = 0.25

@@ -24,7 +24,7 @@ from tidegate.demo.ports import free_ports
 from tidegate.demo.processes import Program
 from tidegate.demo.waiting import NotInTimeError, until
 
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 90.0
 STOP_GRACE_S = 8.0
 ASK_TIMEOUT = aiohttp.ClientTimeout(total=1.0)
 
@@ -59,6 +59,9 @@ class Cluster:
         self.plan = setting.plan(free_ports(setting.PORTS_NEEDED, rng=rng), directory=directory)
         self.file.write_text(setting.configuration(self.plan, workers=workers))
         plain = {name: value for name, value in environ.items() if not name.startswith("TIDEGATE_")}
+        self.token = f"{rng.getrandbits(64):016x}"
+        """Who brings it may give orders."""
+        secret = {setting.TOKEN_NAME: self.token, setting.SECRET_NAME: f"{rng.getrandbits(256):064x}"}
         self.backends = {one.name: self._backend(one, plain) for one in self.plan.backends}
         self.witnesses = {one.name: self._backend(one, plain, unwell=True) for one in self.plan.backends}
         self.nodes = {
@@ -66,7 +69,7 @@ class Cluster:
                 one.id,
                 (sys.executable, "-m", "tidegate", "serve", "--config", str(self.file)),
                 log=self.logs / f"{one.id}.log",
-                environment={**plain, **one.environment()},
+                environment={**plain, **one.environment(), **secret},
             )
             for one in self.plan.nodes
         }

@@ -25,12 +25,13 @@ from pathlib import Path
 from rich.console import Console
 
 from tidegate.demo import report
-from tidegate.demo.acts import ACTS, Act, Stage, perform
 from tidegate.demo.audience import Audience, Reader, Spectator
 from tidegate.demo.cluster import Cluster, ClusterFailedError
 from tidegate.demo.picture import TREND_COLUMNS, Picture, Scene, picture
+from tidegate.demo.play import ACTS
 from tidegate.demo.promises import Promise
 from tidegate.demo.report import Played
+from tidegate.demo.stage import Act, Stage, perform
 from tidegate.demo.traffic import Traffic
 from tidegate.demo.waiting import NotInTimeError, until
 from tidegate.demo.watch import Watch
@@ -88,7 +89,7 @@ class Demo:
     def __post_init__(self) -> None:
         self._rng = random.Random()  # noqa: S311  ports and the order of requests are no secrets
         self.cluster = Cluster(self.directory, rng=self._rng, environ=os.environ)
-        self._watch = Watch(self.cluster.plan)
+        self._watch = Watch(self.cluster.plan, token=self.cluster.token)
         gateways = {node.region: f"http://{node.public}" for node in self.cluster.plan.nodes}
         self._traffic = Traffic(gateways, rng=self._rng)
         self._began = self.clock()
@@ -190,7 +191,7 @@ class Demo:
         return (
             *(f"curl -i http://{node.public}/feed/1      # a client in {node.region}" for node in nodes[:2]),
             f"curl -i http://{nodes[1].public}/profile/1   # may only be held in eu-west",
-            f"curl -s http://{nodes[0].admin}/v1/status    # what {nodes[0].id} knows.   Ctrl-C ends the demo",
+            f"http://{nodes[0].admin}/ in a browser   # dashboard; token {self.cluster.token}.   Ctrl-C ends the demo",
         )
 
     def _look(self) -> Picture:

@@ -9,6 +9,8 @@ Four routes, one for each way of choosing a region, and one bound to a place:
     /orders/*    failover        the primary region, or the next in its order
     /maps/*      geo_proximity   where the asking person is
     /profile/*   bound           personal data that only eu-west may hold
+
+and /data/v1/*, the clients' own data: notes are replicated to all regions, profiles stay in eu-west.
 """
 
 from __future__ import annotations
@@ -22,6 +24,13 @@ from tidegate.demo.distance import BY_REGION, PLACES, Place
 SERVICE = "api"
 PROFILE_HOME = "eu-west"
 PROFILE_TYPE = "profile"
+
+NOTES = "notes"
+"""The collection that every region holds."""
+PROFILES = "profiles"
+"""The one that only `PROFILE_HOME` holds."""
+TOKEN_NAME = "DEMO_TOKEN"  # noqa: S105  names of environment variables, not what is in them
+SECRET_NAME = "DEMO_SECRET"  # noqa: S105
 
 PROBE_INTERVAL_S = 0.5
 PROBE_TIMEOUT_S = 0.49
@@ -58,6 +67,8 @@ class NodePlan:
     public: str
     admin: str
     data_dir: Path
+    peer: str = ""
+    """Where the other nodes find it; empty where it has none."""
 
     def environment(self) -> Mapping[str, str]:
         """What makes the common file this node's own."""
@@ -67,6 +78,7 @@ class NodePlan:
             "TIDEGATE_NODE__DATA_DIR": str(self.data_dir),
             "TIDEGATE_LISTENERS__0__BIND": self.public,
             "TIDEGATE_ADMIN__BIND": self.admin,
+            "TIDEGATE_PEER__BIND": self.peer,
         }
 
 
@@ -88,7 +100,7 @@ class Plan:
 
 
 BACKENDS_PER_REGION = 2
-PORTS_NEEDED = len(PLACES) * (BACKENDS_PER_REGION + 2)
+PORTS_NEEDED = len(PLACES) * (BACKENDS_PER_REGION + 3)
 
 
 def plan(ports: Sequence[int], *, directory: Path, host: str = "127.0.0.1") -> Plan:
@@ -102,7 +114,14 @@ def plan(ports: Sequence[int], *, directory: Path, host: str = "127.0.0.1") -> P
         for number in range(1, BACKENDS_PER_REGION + 1)
     )
     nodes = tuple(
-        NodePlan(place.node_id, place.region, next(addresses), next(addresses), directory / f"{place.node_id}.data")
+        NodePlan(
+            place.node_id,
+            place.region,
+            public=next(addresses),
+            admin=next(addresses),
+            peer=next(addresses),
+            data_dir=directory / f"{place.node_id}.data",
+        )
         for place in PLACES
     )
     return Plan(backends, nodes)
@@ -118,13 +137,17 @@ def configuration(planned: Plan, *, workers: int = 2) -> str:
     )
     return f"""\
 # The demo's three regions. All nodes read this file; each is told who it is by its environment:
-# TIDEGATE_NODE__ID, TIDEGATE_NODE__REGION, TIDEGATE_NODE__DATA_DIR, TIDEGATE_LISTENERS__0__BIND, TIDEGATE_ADMIN__BIND.
+# TIDEGATE_NODE__ID, ..__REGION, ..__DATA_DIR, TIDEGATE_LISTENERS__0__BIND, TIDEGATE_ADMIN__BIND, TIDEGATE_PEER__BIND.
 version: 1
 node: {{id: {first.id}, region: {first.region}, data_dir: {first.data_dir}, workers: {workers}, shutdown_grace: 2s}}
 
 listeners:
   - {{name: public, bind: "{first.public}"}}
-admin: {{bind: "{first.admin}"}}
+admin:
+  bind: "{first.admin}"
+  tokens: [{{name: demo, role: operator, token: "env:{TOKEN_NAME}"}}]
+peer: {{bind: "{first.peer}", secret: "env:{SECRET_NAME}"}}   # nodes hear each other, agree and replicate over this
+secrets: {{signing_keys: ["env:{SECRET_NAME}"]}}
 
 regions:
 {regions}
@@ -174,6 +197,14 @@ routes:
     service: {SERVICE}
     data_types: [public]
     region_routing: {{strategy: geo_proximity}}
+  - id: data
+    match: {{path: /data/v1/*}}
+    service: builtin:data
+
+sync:
+  collections:
+    - {{name: {NOTES}, data_type: public, conflict: vector_clock}}
+    - {{name: {PROFILES}, data_type: {PROFILE_TYPE}, conflict: last_write_wins}}
 
 residency:
   rules:
@@ -195,7 +226,8 @@ def _region(place: Place, planned: Plan, priority: int) -> str:
         f"    name: {place.name}\n"
         f"    location: {location}\n"
         f"    priority: {priority}\n"
-        f'    gateway: "http://{planned.node(place.region).public}"'
+        f'    gateway: "http://{planned.node(place.region).public}"\n'
+        f'    peers: ["http://{planned.node(place.region).peer}"]'
     )
 
 

@@ -35,7 +35,7 @@ BARS: Final = " ▁▂▃▄▅▆▇█"
 TREND_TOP_S: Final = 0.25
 """The height of the trend: a little above the longest round trip."""
 SHARE_CELLS: Final = 48
-EVENTS_SHOWN: Final = 8
+EVENTS_SHOWN: Final = 7
 
 
 def render(picture: Picture) -> RenderableType:
@@ -45,8 +45,8 @@ def render(picture: Picture) -> RenderableType:
         Layout(_title(picture), size=1),
         Layout(_act(picture.scene), size=6),
         Layout(name="regions", size=10),
-        Layout(name="below", size=10),
-        Layout(_programme(picture.scene), size=3),
+        Layout(name="below", size=9),
+        Layout(_programme(picture.scene), size=4),
     )
     screen["regions"].split_row(*(Layout(_region(one)) for one in picture.regions))
     screen["below"].split_row(

@@ -46,7 +46,7 @@ class NodeView:
     rtts: Mapping[str, float] = field(default_factory=dict)
     """Round trips to the regions, in seconds."""
     processes: Mapping[str, int] = field(default_factory=dict)
-    """Ids of the processes that are ready, by what they are: `control`, `worker 0`, `worker 1`."""
+    """Ids of the processes that are ready, by what they are: `control`, `sync`, `worker 0`, `worker 1`."""
 
     def health(self, endpoint: str) -> str:
         verdict = self.endpoints.get(endpoint)
@@ -67,16 +67,20 @@ class Event:
 class Watch:
     """The latest view of every node of a plan, by region."""
 
-    def __init__(self, planned: Plan, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, planned: Plan, *, token: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self._plan = planned
         self._clock = clock
+        self._headers = {"Authorization": f"Bearer {token}"}
         self._names = {backend.endpoint: backend.name for backend in planned.backends}
         self.views: dict[str, NodeView] = {node.region: NodeView(node.id) for node in planned.nodes}
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        async with aiohttp.ClientSession(timeout=ASK_TIMEOUT) as session, asyncio.TaskGroup() as group:
+        async with (
+            aiohttp.ClientSession(timeout=ASK_TIMEOUT, headers=self._headers) as session,
+            asyncio.TaskGroup() as group,
+        ):
             for node in self._plan.nodes:
                 url = f"http://{node.admin}/v1/status"
                 group.create_task(self._ask(session, node.region, url), name=f"watch {node.id}")
@@ -134,7 +138,7 @@ def node_view(node_id: str, status: Mapping[str, Any]) -> NodeView:
     processes = {}
     for child in status["processes"]["children"]:
         if child["pid"] is not None and child["ready"]:
-            processes["control" if child["role"] == "control" else f"{child['role']} {child['slot']}"] = child["pid"]
+            processes[f"worker {child['slot']}" if child["role"] == "worker" else child["role"]] = child["pid"]
     return NodeView(
         id=node_id,
         is_reachable=True,

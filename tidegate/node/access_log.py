@@ -1,6 +1,6 @@
 """Access-log lines to stdout or a file, without ever making a request wait.
 
-    write(line) --> buffer (bounded) --> one append a loop tick
+    write(line) --> buffer (bounded) --> one append each `GATHER_S`
 
 Several workers share the file, so every write is an append of whole lines: the kernel does not mix those. A reader that
 is slower than the traffic costs lines, which are counted, never memory or latency.
@@ -20,6 +20,8 @@ from pathlib import Path
 
 MAX_BUFFERED_BYTES = 1024 * 1024
 """Some 4,000 lines: a second of one worker's traffic."""
+GATHER_S = 0.02
+"""Lines wait this long for others: a system call each turn of the loop cost more than making its lines."""
 RETRY_S = 0.02
 FILE_CHUNK_BYTES = 256 * 1024
 PIPE_CHUNK_BYTES = select.PIPE_BUF
@@ -129,7 +131,7 @@ class AccessLog:
         self._lines.append(line)
         self._bytes += len(line)
         if self._scheduled is None:
-            self._scheduled = self._loop.call_soon(self._flush)
+            self._scheduled = self._loop.call_later(GATHER_S, self.flush)
 
     def take_dropped(self) -> int:
         """Lines dropped since the last call."""
@@ -145,15 +147,16 @@ class AccessLog:
 
     def close(self) -> None:
         """Write what can be written without waiting."""
-        if self._scheduled is not None:
-            self._scheduled.cancel()
-        self._flush()
+        self.flush()
         if self._scheduled is not None:
             self._scheduled.cancel()
         self._sink.close()
 
-    def _flush(self) -> None:
-        self._scheduled = None
+    def flush(self) -> None:
+        """Write what waits, as far as the reader takes it now."""
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
         while chunk := self._rest or self._next_chunk():
             try:
                 taken = self._sink.write(chunk)
@@ -168,7 +171,7 @@ class AccessLog:
             if self._rest:
                 break
         if self._rest or self._lines:
-            self._scheduled = self._loop.call_later(RETRY_S, self._flush)
+            self._scheduled = self._loop.call_later(RETRY_S, self.flush)
 
     def _next_chunk(self) -> bytes:
         """As many whole lines as the sink takes at once; a longer line goes alone."""

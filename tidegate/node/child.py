@@ -20,7 +20,11 @@ from tidegate.node import lifeline
 from tidegate.node.core.backoff import Backoff
 from tidegate.node.plan import Orders, Role, encode
 
-MODULES: Mapping[Role, str] = {"control": "tidegate.node.control_process", "worker": "tidegate.node.worker_process"}
+MODULES: Mapping[Role, str] = {
+    "control": "tidegate.node.control_process",
+    "worker": "tidegate.node.worker_process",
+    "sync": "tidegate.node.sync_process",
+}
 
 MIN_WAIT_S = 0.25
 """After a start that failed for want of memory or processes: at once it would fail again."""

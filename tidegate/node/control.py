@@ -14,25 +14,43 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from config.file_changes import LOOK_EVERY_S, Watch
+from config.loader import load_file
+from gateway.admission.table import Table
 from gateway.core.snapshot import RoutingSnapshot, build_snapshot
-from gateway.messages import EndpointState, Report
-from health.core.probe import ProbeTarget
+from gateway.messages import EndpointCount, EndpointState, OperatorState, Report, ResolvedEndpoint
+from health.core.probe import ProbeResult, ProbeTarget
 from health.core.region import RegionVerdict
-from health.core.verdict import EndpointVerdict, from_saved, to_saved
-from health.targets import targets
-from tidegate.node.configuration import Attempt, Configuration
-from tidegate.node.disk import Disk, LastGood, SavedVerdicts
+from health.core.verdict import EndpointVerdict, to_saved
+from health.discovery.names import Names
+from health.peering.gossip import Gossip
+from health.targets import bounds, names, targets
+from tidegate.node import nodes, shared_limits
+from tidegate.node.agreement import Agreement
+from tidegate.node.configuration import Attempt, Configuration, Load
+from tidegate.node.core.census_of_sessions import CensusOfSessions, cookie_ages
+from tidegate.node.data_side import DataSide
+from tidegate.node.disk import Disk, LastGood, SavedVerdicts, found_names, usable_verdicts
+from tidegate.node.failing_over import FailingOver
+from tidegate.node.freshness import Freshness
+from tidegate.node.journal import Journal, Lines
 from tidegate.node.lifeline import Processes
 from tidegate.node.logs import Log
+from tidegate.node.operations import Operations
+from tidegate.node.outliers import SuccessRates
+from tidegate.node.peers import Peers
 from tidegate.node.plan import NodePlan
+from tidegate.node.pointing import Pointing
 from tidegate.node.publisher import Publisher, View
 from tidegate.node.startup import Chosen
+from tidegate.node.sync_watch import SyncWatch
 from tidegate.node.tasks import Tasks
 from tidegate.node.totals import Totals
-from tidegate.node.watch import EVERY_S, Watch
+from tidegate.node.write_leases import WriteLeases
 
 SAVE_EVERY_S = 1.0
 """Verdicts go to the disk this often, changed or not: a restart resumes only what was known to be true of late."""
@@ -43,14 +61,27 @@ class Prober(Protocol):
 
     def reconcile(self, targets: Sequence[ProbeTarget]) -> None: ...
     def restore(self, saved: Mapping[str, EndpointVerdict]) -> None: ...
+    def suspect(self, endpoint: str) -> None: ...
     async def run(self) -> None: ...
     def endpoints(self) -> Mapping[str, EndpointVerdict]: ...
     def regions(self) -> Mapping[str, RegionVerdict]: ...
     def region_rtts(self) -> Mapping[str, float]: ...
+    def history(self, endpoint: str) -> tuple[ProbeResult, ...]: ...
 
 
 class Control:
     """One control process's knowledge and work."""
+
+    limits: Table | None = None
+    """What the workers count rate limits in."""
+    snapshot: RoutingSnapshot | None = None
+    """What data planes route by; for `explain`."""
+    processes: Processes | None = None
+    """As the supervisor last told; None in one process."""
+    has_served_data = False
+    """Whether the data was served at any time since this control process runs."""
+    is_draining = False
+    is_orphan = False
 
     def __init__(
         self,
@@ -60,45 +91,87 @@ class Control:
         disk: Disk,
         environ: Mapping[str, str],
         make_prober: Callable[[Callable[[], None]], Prober],
+        make_names: Callable[[Callable[[], None]], Names],
         clock: Callable[[], float],
         wall: Callable[[], float],
         log: Log,
         tasks: Tasks,
+        agreement: Agreement,
+        data: DataSide,
+        lines: Lines,
         may_open: int | None = None,
+        load: Load = load_file,
     ) -> None:
-        """`may_open` files is what a process of this node may have open; None is without limit."""
-        self.plan = plan
+        """`lines` keep the journal; a process may have `may_open` files open, None is without limit."""
+        self.plan, self.data = plan, data
         self.configuration = Configuration(
-            chosen.loaded, degraded=chosen.degraded, wall=wall, workers=plan.workers, may_open=may_open
+            chosen.loaded,
+            degraded=chosen.degraded,
+            wall=wall,
+            workers=plan.workers,
+            may_open=may_open,
+            environ=environ,
+            load=load,
         )
+        self._agreement = agreement
+        self.state = agreement.state
+        """What all nodes agree on."""
+        self.local_state = agreement.local_state
+        """What only this node knows and keeps."""
+        self.leadership = agreement.leadership
         self.totals = Totals()
-        self.snapshot: RoutingSnapshot | None = None
-        """What data planes route by; for `explain`."""
-        self.processes: Processes | None = None
-        """As the supervisor last told; None in one process."""
-        self.is_draining = False
-        self.is_orphan = False
+        self.operator: Mapping[str, OperatorState] = {}
+        """Orders of people by endpoint id; whoever sets it anew calls `publisher.changed()`."""
         self.started_at = wall()
-        self._disk = disk
-        self._environ = environ
-        self._wall = wall
-        self._log = log
-        self._tasks = tasks
+        self.clock = clock
+        """Monotonic seconds."""
+        self.wall = self._wall = wall
+        self.log = self._log = log
+        self.success_rates = SuccessRates()
+        self.success_rates.adopt(chosen.loaded.config, now=clock())
+        self.sessions = CensusOfSessions(cookie_ages(chosen.loaded.config))
+        self._disk, self._environ, self._tasks = disk, environ, tasks
         self._reloading = asyncio.Lock()
         self._unsaved = asyncio.Event()
-        self._watch = Watch(Path(plan.config_file))
+        self._watch = Watch([plan.config_file])
         self.prober = make_prober(self._verdict_changed)
+        self.names = make_names(self._names_changed)
         saved = disk.verdicts()
-        self.publisher = Publisher(
+        self.publisher = self._make_publisher(saved)
+        self.replicas, self.freshness = SyncWatch(self), Freshness(self)
+        self.operations, self.failing_over = Operations(self), FailingOver(self)
+        self.pointing, self.write_leases = Pointing(self, environ=environ), WriteLeases(self, agreement, tasks)
+        self.journal = Journal(lines, node=plan.node_id, state=self.state, wall=wall, log=log)
+        self._begin_with(saved)
+
+    def _make_publisher(self, saved: SavedVerdicts | None) -> Publisher:
+        return Publisher(
             first_version=saved.version + 1 if saved else 1,
             view=self._view,
             on_published=self._published,
             on_report=self._heard,
-            clock=clock,
-            log=log,
+            clock=self.clock,
+            log=self.log,
         )
-        self.prober.restore(_usable(saved, log))
-        self.prober.reconcile(targets(chosen.loaded.config))
+
+    def _begin_with(self, saved: SavedVerdicts | None) -> None:
+        """What was known when this node last ran."""
+        self.prober.restore(usable_verdicts(saved, self._log))
+        self.names.restore(found_names(saved))
+        self._reconcile()
+
+    @property
+    def peers(self) -> Peers | None:
+        return self._agreement.peers
+
+    @property
+    def gossip(self) -> Gossip | None:
+        return self._agreement.gossip
+
+    @property
+    def run(self) -> str:
+        """This run of this node."""
+        return self._agreement.run
 
     def start(self) -> None:
         """Publish what is known, then keep it true."""
@@ -106,10 +179,22 @@ class Control:
             self._log.problem("degraded", reason=self.configuration.degraded)
         for warning in self.configuration.loaded.warnings:
             self._log.warning("configuration", problem=str(warning))
+        self.operations.refresh()
+        self.operations.apply()
         self.publisher.publish()
+        self._tasks.keep("operations", self.operations.run)
+        self._agreement.start(self._tasks)
+        self._tasks.keep("announcing", self._announce)
+        self._tasks.keep("data", self.replicas.run)
+        self._tasks.keep("freshness", self.freshness.run)
+        self._tasks.keep("failing over", self.failing_over.run)
+        self._tasks.keep("pointing", self.pointing.run)
+        self._tasks.keep("write leases", self.write_leases.run)
         self._tasks.keep("prober", self.prober.run)
+        self._tasks.keep("names", self.names.run)
         self._tasks.keep("publisher", self.publisher.run)
         self._tasks.keep("file watch", self._watch_file)
+        self._tasks.keep("signing keys", partial(self.configuration.follow_keys, self.publisher.changed))
         self._tasks.keep("saving", self._save_what_changed)
         self._tasks.start("save the configuration", self._save_configuration)
 
@@ -120,9 +205,10 @@ class Control:
         async with self._reloading:
             self._watch.read_now()
             attempt = await self.configuration.reload(Path(self.plan.config_file), environ=self._environ)
-            config = self.configuration.loaded.config
             if attempt.changed:
-                self.prober.reconcile(targets(config))
+                self._reconcile()
+                self.success_rates.adopt(self.configuration.loaded.config, now=self.clock())
+                self.sessions.adopt(cookie_ages(self.configuration.loaded.config))
                 self.totals.keep_endpoints(set(self.prober.endpoints()))
                 self.publisher.changed()
                 self._log.info("configuration adopted", why=why, digest=self.configuration.loaded.digest)
@@ -133,10 +219,17 @@ class Control:
                 self._log.problem("configuration refused, the old one stays", why=why, problems=list(attempt.problems))
         return attempt
 
+    def _reconcile(self) -> None:
+        """Look up the names, and probe the endpoints, of the configuration in force."""
+        config = self.configuration.loaded.config
+        self.names.reconcile(list(names(config)), resolvers=config.discovery.resolvers, bounds=bounds(config))
+        self.prober.reconcile(targets(config, self.names.found()))
+        self.operations.apply()
+
     async def _watch_file(self) -> None:
         while True:
-            await asyncio.sleep(EVERY_S)
-            if await asyncio.to_thread(self._watch.changed):
+            await asyncio.sleep(LOOK_EVERY_S)
+            if await asyncio.to_thread(self._watch.has_changed):
                 await self.reload("the file changed")
 
     # Publications and reports
@@ -144,13 +237,31 @@ class Control:
     def _verdict_changed(self) -> None:
         self.publisher.changed()
 
+    def _names_changed(self) -> None:
+        """Somebody else stands behind a name; what is known of the others stays."""
+        self.prober.reconcile(targets(self.configuration.loaded.config, self.names.found()))
+        self.totals.keep_endpoints(set(self.prober.endpoints()))
+        self.operations.apply()
+        self.publisher.changed()
+
+    def _resolved(self) -> dict[str, tuple[ResolvedEndpoint, ...]]:
+        return {
+            key: tuple(ResolvedEndpoint(one.host, one.port, one.name, one.weight, one.priority) for one in found)
+            for key, found in self.names.found().items()
+        }
+
     def _view(self) -> View:
         verdicts = self.prober.endpoints()
         return View(
             config_digest=self.configuration.loaded.digest,
             config=self.configuration.as_json,
-            endpoints={name: EndpointState(verdict.health, verdict.reason) for name, verdict in verdicts.items()},
+            endpoints=self.operations.verdicts(
+                {name: EndpointState(verdict.health, verdict.reason) for name, verdict in verdicts.items()}
+            ),
             region_rtts=self.prober.region_rtts(),
+            operator=self.operator,
+            resolved=self._resolved(),
+            ejected=self.success_rates.until(self.clock()),
         )
 
     def _published(self, version: int, view: View) -> None:
@@ -160,12 +271,31 @@ class Control:
             version=version,
             endpoints=view.endpoints,
             region_rtts=view.region_rtts,
+            operator=view.operator,
             previous_order=before.latency_order if before else (),
+            resolved=view.resolved,
+            replicas=self.freshness.replicas,
         )
+        self.operations.published(version, view.operator)
         self._unsaved.set()
 
     def _heard(self, report: Report) -> None:
         self.totals.add(report)
+        self.sessions.add(report.sessions_level, report.sessions, now=self.clock())
+        for count in report.endpoints:
+            if count.connect_failures or count.failures:
+                self.prober.suspect(count.endpoint)
+        self.success_rates.add(report)
+        if self.success_rates.look(self.clock()):
+            self.publisher.changed()
+
+    # Among other nodes
+
+    async def _announce(self) -> None:
+        """Say who this node is and how it is doing, as long as it is."""
+        while True:
+            self.state.announce(nodes.KIND, self.plan.node_id, nodes.announcement(self), ttl_s=nodes.TTL_S)
+            await asyncio.sleep(nodes.EVERY_S)
 
     # Disk
 
@@ -196,6 +326,8 @@ class Control:
             config_digest=self.configuration.loaded.digest,
             endpoints=to_saved(self.prober.endpoints()),
             region_rtts=dict(self.prober.region_rtts()),
+            resolved=self._resolved(),
+            operator=dict(self.operator),
         )
 
     def save_verdicts(self, record: SavedVerdicts | None = None) -> None:
@@ -205,7 +337,25 @@ class Control:
         except OSError as error:
             self._log.problem("cannot keep verdicts for a later start", error=str(error))
 
+    async def close(self) -> None:
+        """At the end, when nothing runs any more."""
+        self.save_verdicts()
+        self.journal.close()
+        await self.data.close()
+        await self._agreement.close()
+
     # What people ask
+
+    def told(self, processes: Processes) -> None:
+        """The supervisor says how the processes of this node are."""
+        self.processes = processes
+        if self.serves_data():
+            self.has_served_data = True
+
+    def serves_data(self) -> bool:
+        """Whether the sync process can do its work, as far as the supervisor knows."""
+        children = self.processes.children if self.processes is not None else []
+        return any(child.role == "sync" and child.ready for child in children)
 
     def degraded(self) -> list[str]:
         """Why this node, though it serves, is not as it should be."""
@@ -213,21 +363,36 @@ class Control:
         if self.is_orphan:
             reasons.append("the supervisor is gone: nothing restarts a process that dies; run `tidegate serve` again")
         missing = sorted(set(range(max(1, self.plan.workers))) - self.serving())
+        reasons += nodes.disagreements(self) + shared_limits.sentences(self)
+        if self.pointing.problem is not None:
+            reasons.append(f"the name in the DNS could not be moved: {self.pointing.problem}")
+        if self.has_served_data and self.processes is not None and not self.serves_data() and not self.is_draining:
+            reasons.append("the process that serves the data is not there; it is started again")
+        if self.totals.audit_lost:
+            reasons.append(f"audit records lost since the start: {self.totals.audit_lost}; is the disk full?")
         if missing and not self.is_draining:
             reasons.append(f"data planes not serving: {', '.join(map(str, missing))} of {max(1, self.plan.workers)}")
         return reasons
+
+    def held_back(self) -> dict[str, list[EndpointCount]]:
+        """By endpoint, what the data planes that hold it back said last."""
+        held: dict[str, list[EndpointCount]] = {}
+        for session in self.publisher.sessions.values():
+            for count in session.report.endpoints if session.report else ():
+                if count.held:
+                    held.setdefault(count.endpoint, []).append(count)
+        return held
+
+    def starting(self) -> dict[str, float]:
+        """Endpoints in slow start, and the smallest share of their weight that a data plane gives them."""
+        shares: dict[str, float] = {}
+        for session in self.publisher.sessions.values():
+            for count in session.report.endpoints if session.report else ():
+                if count.share < 1.0:
+                    shares[count.endpoint] = min(count.share, shares.get(count.endpoint, 1.0))
+        return shares
 
     def serving(self) -> set[int]:
         """Slots whose data plane has reported a snapshot in force."""
         sessions = self.publisher.sessions.items()
         return {slot for slot, session in sessions if session.report and session.report.version is not None}
-
-
-def _usable(saved: SavedVerdicts | None, log: Log) -> Mapping[str, EndpointVerdict]:
-    if saved is None:
-        return {}
-    try:
-        return from_saved(saved.endpoints)
-    except ValueError as error:
-        log.warning("saved verdicts are of no use, starting without", error=str(error))
-        return {}

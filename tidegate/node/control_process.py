@@ -18,21 +18,24 @@ from pathlib import Path
 
 import uvloop
 
-from config.models import Config
 from config.problems import ConfigurationError
+from gateway.admission.table import Table
 from gateway.messages import FromDataPlane, ToDataPlane, decode_from_data_plane, encode
+from health.discovery.names import Asks, Names
 from health.prober import Prober
 from tidegate.admin.app import serve_admin
+from tidegate.node.agreement import make_agreement
 from tidegate.node.channel import StreamChannel
 from tidegate.node.control import Control
-from tidegate.node.core.fixed import sentence
+from tidegate.node.data_side import DataSocket
 from tidegate.node.disk import Disk
 from tidegate.node.handover import DataDirSockets, Held
+from tidegate.node.journal_files import JournalFiles
 from tidegate.node.lifeline import Draining, Processes, Ready, Reloaded, ToChild
 from tidegate.node.logs import Log, setup
 from tidegate.node.orphanhood import Lifeline
 from tidegate.node.plan import NodePlan, Orders, decode_orders
-from tidegate.node.startup import Chosen, UnfitConfiguration, choose, settled_differently
+from tidegate.node.startup import Chosen, UnfitConfiguration, choose_for
 from tidegate.node.tasks import Ending, Tasks
 from tidegate.node.wall import wall
 
@@ -44,6 +47,11 @@ def make_control(plan: NodePlan, chosen: Chosen, *, environ: Mapping[str, str], 
         # Spreads probes in time; no secret hangs on it.
         return Prober(node_id=plan.node_id, on_change=on_change, rng=random.Random(), wall=wall)  # noqa: S311
 
+    def make_names(on_change: Callable[[], None]) -> Names:
+        rng = random.Random()  # noqa: S311 - as above
+        return Names(on_change=on_change, rng=rng, wall=wall, clock=time.monotonic, make_resolver=make_resolver)
+
+    agreement = make_agreement(chosen.loaded.config, environ=environ, log=log)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return Control(
         plan=plan,
@@ -51,22 +59,23 @@ def make_control(plan: NodePlan, chosen: Chosen, *, environ: Mapping[str, str], 
         disk=Disk(Path(plan.data_dir), log),
         environ=environ,
         make_prober=make_prober,
+        make_names=make_names,
         clock=time.monotonic,
         wall=wall,
         log=log,
         tasks=tasks,
+        agreement=agreement,
+        data=DataSocket(Path(plan.data_dir)),
+        lines=JournalFiles(Path(plan.data_dir)),
         may_open=None if hard == resource.RLIM_INFINITY else hard,
     )
 
 
-def choose_for(plan: NodePlan, *, environ: Mapping[str, str], log: Log) -> Chosen:
-    """The configuration, as long as it fits the sockets and processes that are there already."""
+def make_resolver(resolvers: str | tuple[str, ...]) -> Asks:
+    """Called only where the configuration has names, and then the package is there (config/extras.py)."""
+    from health.discovery.resolver import Resolver  # noqa: PLC0415 - needs the extra `dns`
 
-    def fits(config: Config) -> str | None:
-        differs = settled_differently(plan, config)
-        return sentence(differs) if differs else None
-
-    return choose(Path(plan.config_file), disk=Disk(Path(plan.data_dir), log), environ=environ, fits=fits)
+    return Resolver(resolvers)
 
 
 async def run(orders: Orders, chosen: Chosen, log: Log) -> int:
@@ -75,11 +84,12 @@ async def run(orders: Orders, chosen: Chosen, log: Log) -> int:
     ending = Ending()
     tasks = Tasks(log, on_fatal=lambda _: ending.end(1))
     control = make_control(orders.plan, chosen, environ=os.environ, log=log, tasks=tasks)
+    control.limits = Table(orders.memory) if orders.memory >= 0 else None
     directory = DataDirSockets(Path(orders.plan.data_dir))
 
     def hear(order: ToChild) -> None:
         if isinstance(order, Processes):
-            control.processes = order
+            control.told(order)
         elif isinstance(order, Draining):
             control.is_draining = True
 
@@ -103,13 +113,14 @@ async def run(orders: Orders, chosen: Chosen, log: Log) -> int:
     tasks.keep("beat", lifeline.beat)
     control.start()
     channel = await asyncio.start_unix_server(attach, sock=socket.socket(fileno=orders.channel))
-    admin = await serve_admin(control, socket.socket(fileno=os.dup(orders.admin)), environ=os.environ, log=log)
+    listening = socket.socket(fileno=os.dup(orders.admin))
+    admin = await serve_admin(control, listening, environ=os.environ, log=log, tasks=tasks)
     lifeline.tell(Ready())
     code = await ending.wait()
     await admin.cleanup()
     channel.close()
     await tasks.close()
-    control.save_verdicts()
+    await control.close()
     lifeline.close()
     return code
 

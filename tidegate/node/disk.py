@@ -8,13 +8,15 @@ Text and verdicts, never compiled objects or secrets (the text names secrets, it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.messages import EndpointState
-from health.core.verdict import from_saved
+from gateway.messages import EndpointState, OperatorState, ResolvedEndpoint
+from health.core.discovery import Found
+from health.core.verdict import EndpointVerdict, from_saved
 from tidegate.node.durable import write_atomically
 from tidegate.node.logs import Log
 
@@ -43,6 +45,10 @@ class SavedVerdicts(msgspec.Struct, frozen=True):
     endpoints: dict[str, Any] = {}
     """What `health.core.verdict.to_saved` made of the prober's verdicts."""
     region_rtts: dict[str, float] = {}
+    resolved: dict[str, tuple[ResolvedEndpoint, ...]] = {}
+    """Whom the names among the endpoints stood for."""
+    operator: dict[str, OperatorState] = {}
+    """People's orders as last published: a worker that starts while control is gone must not undo a drain."""
 
     def states(self) -> dict[str, EndpointState]:
         """As a publication names them; what is not understood is left out, which makes its endpoint untested."""
@@ -85,3 +91,22 @@ class Disk:
         except (OSError, ValueError) as error:
             self._log.warning("saved state is unreadable, going on without it", file=str(path), error=str(error))
             return None
+
+
+def usable_verdicts(saved: SavedVerdicts | None, log: Log) -> Mapping[str, EndpointVerdict]:
+    """What was known of endpoints; nothing where it cannot be read any more."""
+    if saved is None:
+        return {}
+    try:
+        return from_saved(saved.endpoints)
+    except ValueError as error:
+        log.warning("saved verdicts are of no use, starting without", error=str(error))
+        return {}
+
+
+def found_names(saved: SavedVerdicts | None) -> dict[str, tuple[Found, ...]]:
+    """Whom names stood for."""
+    return {
+        key: tuple(Found(one.priority, one.host, one.port, one.name, one.weight) for one in resolved)
+        for key, resolved in (saved.resolved if saved else {}).items()
+    }

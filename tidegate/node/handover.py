@@ -49,7 +49,7 @@ class DataDirSockets:
     def listen(self, name: str) -> socket.socket:
         self.remove(name)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(self._address(name))
+        listener.bind(self.path(name))
         os.chmod(name, 0o600, dir_fd=self._directory)
         listener.listen(128)
         listener.setblocking(False)  # noqa: FBT003 - its only form
@@ -60,7 +60,7 @@ class DataDirSockets:
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connected.settimeout(1.0)
         try:
-            connected.connect(self._address(name))
+            connected.connect(self.path(name))
         except OSError:
             connected.close()
             raise
@@ -79,7 +79,8 @@ class DataDirSockets:
     def close(self) -> None:
         os.close(self._directory)
 
-    def _address(self, name: str) -> str:
+    def path(self, name: str) -> str:
+        """A short way to it, as long as this object lives."""
         return f"/proc/self/fd/{self._directory}/{name}"
 
 

@@ -15,16 +15,19 @@ from pathlib import Path
 import uvloop
 
 from config.problems import ConfigurationError
+from gateway.node_memory import NodeMemory
 from tidegate.admin.app import serve_admin
 from tidegate.node import activation, census
 from tidegate.node.access_log import AccessLog, open_sink
 from tidegate.node.channel import memory_pair
-from tidegate.node.control_process import choose_for, make_control
+from tidegate.node.control import Control
+from tidegate.node.control_process import make_control
+from tidegate.node.data_room import DataRoom, hold_lock
 from tidegate.node.handover import DataDirSockets
 from tidegate.node.logs import Log, setup
 from tidegate.node.notify import Notifier
 from tidegate.node.plan import NodePlan, decode_plan
-from tidegate.node.startup import Chosen, UnfitConfiguration
+from tidegate.node.startup import Chosen, UnfitConfiguration, choose_for
 from tidegate.node.supervisor import CANNOT_START, StartRefused, allow_descriptors
 from tidegate.node.takeover import Listening, find_orphans, open_listening
 from tidegate.node.tasks import Ending, Tasks
@@ -63,7 +66,7 @@ async def run(plan: NodePlan, chosen: Chosen, listening: Listening, notifier: No
 
     worker = Worker(
         slot=ONLY_SLOT,
-        data_plane=make_data_plane(plan, access_log),
+        data_plane=make_data_plane(plan, access_log, known_to(control)),
         sockets=listening.slots,
         connect=connect,
         from_disk=lambda: None,
@@ -76,9 +79,11 @@ async def run(plan: NodePlan, chosen: Chosen, listening: Listening, notifier: No
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.end, 0)
     loop.add_signal_handler(signal.SIGHUP, tasks.start, "reload", reload)
+    room = await open_room(plan, chosen, log, tasks) if plan.has_sync else None
+    control.has_served_data = room is not None
     control.start()
     worker.start()
-    admin = await serve_admin(control, listening.admin, environ=os.environ, log=log)
+    admin = await serve_admin(control, listening.admin, environ=os.environ, log=log, tasks=tasks)
     code = await ending.wait()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.remove_signal_handler(number)
@@ -87,10 +92,28 @@ async def run(plan: NodePlan, chosen: Chosen, listening: Listening, notifier: No
     await worker.drain(plan.shutdown_grace_s if code == 0 else 0.0)
     await admin.cleanup()
     access_log.close()
+    if room is not None:
+        await room.close()
     await tasks.close()
-    control.save_verdicts()
+    await control.close()
     log.info("stopped")
     return code
+
+
+async def open_room(plan: NodePlan, chosen: Chosen, log: Log, tasks: Tasks) -> DataRoom:
+    """The data room, on this loop. The lock is let go of by the end of the process."""
+    data_dir = Path(plan.data_dir)
+    await hold_lock(data_dir, log=log)
+    room = DataRoom(
+        chosen.loaded.config,
+        environ=os.environ,
+        directory=DataDirSockets(data_dir),
+        log=log,
+        tasks=tasks,
+        folder=Path(plan.config_file).parent,
+    )
+    await room.open()
+    return room
 
 
 def start(plan: NodePlan, log: Log) -> int:
@@ -114,6 +137,13 @@ def start(plan: NodePlan, log: Log) -> int:
         code = runner.run(run(plan, chosen, listening, Notifier(os.environ), log))
     os.close(lock)
     return code
+
+
+def known_to(control: Control) -> NodeMemory:
+    """What the only data plane counts in: explanations look there."""
+    memory = NodeMemory.alone()
+    control.limits = memory.limits
+    return memory
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What the processes of a node are told when they start.
 
-    tidegate serve  reads the configuration --> NodePlan --> supervisor --> Orders --> control, worker 0..N-1
+    tidegate serve  reads the configuration --> NodePlan --> supervisor --> Orders --> control, worker 0..N-1, sync
 
 A plan is what cannot change while the node runs (a reload that would change it is refused). It travels as one JSON
 argument, so `ps` shows it; it holds no secret. Descriptors are numbers: the child inherits them under the same ones.
@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-Role = Literal["control", "worker"]
+Role = Literal["control", "worker", "sync"]
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -42,6 +42,8 @@ class NodePlan(msgspec.Struct, frozen=True):
     """Open files that one process may need at its connection limits."""
     descriptors_must_fit: bool
     """The operator wrote the limit; a default that does not fit is only warned of."""
+    has_sync: bool = False
+    """Whether a process serves data."""
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -50,16 +52,18 @@ class Orders(msgspec.Struct, frozen=True):
     role: Role
     plan: NodePlan
     slot: int
-    """Worker slot, from 0; -1 for the control process."""
+    """Worker slot, from 0; -1 for the others."""
     supervisor_pid: int
     lifeline: int
     """Descriptor of the socket pair to the supervisor: orders in, `Ready` out, end of file when the supervisor dies."""
     sockets: dict[str, list[int]]
-    """Listening descriptors by listener, one a socket slot; empty for the control process."""
+    """Listening descriptors by listener, one a socket slot; for workers only."""
     admin: int = -1
     """Listening descriptor of the admin API; control only."""
     channel: int = -1
     """Listening descriptor on which control hears the workers; control only."""
+    memory: int = -1
+    """Descriptor of what all workers know together (gateway/node_memory.py)."""
     channel_name: str = ""
     """Its name in the data directory; workers only."""
 

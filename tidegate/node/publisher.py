@@ -12,7 +12,19 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.messages import PROTOCOL, EndpointState, FromDataPlane, Heartbeat, Hello, Publication, Report, ToDataPlane
+from gateway.messages import (
+    PROTOCOL,
+    EndpointState,
+    FromDataPlane,
+    Heartbeat,
+    Hello,
+    OperatorState,
+    Publication,
+    Replicated,
+    Report,
+    ResolvedEndpoint,
+    ToDataPlane,
+)
 from tidegate.node.channel import Channel, ChannelClosed
 from tidegate.node.core.coalesce import Coalescer
 from tidegate.node.logs import Log
@@ -31,6 +43,10 @@ class View:
     config: str
     endpoints: Mapping[str, EndpointState]
     region_rtts: Mapping[str, float]
+    operator: Mapping[str, OperatorState] = field(default_factory=dict)
+    resolved: Mapping[str, tuple[ResolvedEndpoint, ...]] = field(default_factory=dict)
+    ejected: Mapping[str, float] = field(default_factory=dict)
+    """Until when, by this process's clock."""
 
 
 @dataclass
@@ -43,6 +59,8 @@ class Session:
     holds_digest: str | None
     """Configuration that it has said it routes by."""
     sent_digest: str | None = None
+    replicated: Replicated | None = None
+    """What it was told of the data last."""
     report: Report | None = None
     """The last one."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -77,8 +95,15 @@ class Publisher:
         self._coalescer = Coalescer()
         self._changed = asyncio.Event()
         self._current: View | None = None
+        self._replicated: Replicated | None = None
         self._told: dict[tuple[int, int], int] = {}
         """What this process has sent, by slot and pid: a version number from elsewhere may mean something else."""
+
+    def replicated(self, message: Replicated | None) -> None:
+        """How far the data is; each data plane gets the newest, once it can take it. None: no route asks for it."""
+        if message is not self._replicated:
+            self._replicated = message
+            self._wake_all()
 
     def changed(self) -> None:
         """There is something to publish."""
@@ -164,13 +189,20 @@ class Publisher:
         while True:
             if self._current is not None and session.sent != self.version:
                 await self._send_current(channel, session, self._current)
+            if self._replicated is not None and session.replicated is not self._replicated:
+                session.replicated = self._replicated
+                await channel.send(self._replicated)
             session.wake.clear()
-            if session.sent == self.version or self._current is None:
+            if self._has_all(session):
                 try:
                     async with asyncio.timeout(HEARTBEAT_EVERY_S):
                         await session.wake.wait()
                 except TimeoutError:
                     await channel.send(Heartbeat(self.version))
+
+    def _has_all(self, session: Session) -> bool:
+        is_told = self._replicated is None or session.replicated is self._replicated
+        return is_told and (session.sent == self.version or self._current is None)
 
     async def _send_current(self, channel: ToWorker, session: Session, view: View) -> None:
         version = self.version
@@ -182,6 +214,9 @@ class Publisher:
                 config=None if holds else view.config,
                 endpoints=dict(view.endpoints),
                 region_rtts=dict(view.region_rtts),
+                operator=dict(view.operator),
+                resolved=dict(view.resolved),
+                ejected={name: max(0.0, until - self._clock()) for name, until in view.ejected.items()},
             )
         )
         session.sent, session.sent_digest = version, view.config_digest

@@ -19,6 +19,7 @@ from config.models import Config
 from config.problems import ConfigurationError
 from gateway.messages import Publication
 from tidegate.node.core.descriptors import descriptors_needed, limits_are_written
+from tidegate.node.core.fixed import sentence
 from tidegate.node.disk import Disk
 from tidegate.node.logs import Log
 from tidegate.node.plan import Address, NodePlan
@@ -94,6 +95,7 @@ def make_plan(loaded: Loaded) -> NodePlan:
         admin=Address("admin", config.admin.bind.host, config.admin.bind.port, "admin.bind"),
         descriptors=descriptors_needed(config, workers=workers),
         descriptors_must_fit=limits_are_written(config),
+        has_sync=config.sync is not None,
     )
 
 
@@ -125,6 +127,8 @@ def last_publication(file: Path, *, disk: Disk, environ: Mapping[str, str], log:
         config=loaded.config.model_dump_json(),
         endpoints=verdicts.states() if verdicts else {},
         region_rtts=verdicts.region_rtts if verdicts else {},
+        resolved=verdicts.resolved if verdicts else {},
+        operator=verdicts.operator if verdicts else {},
     )
 
 
@@ -148,4 +152,16 @@ def settled_differently(plan: NodePlan, config: Config) -> tuple[str, ...]:
         differs.append("listeners")
     if (config.admin.bind.host, config.admin.bind.port) != (plan.admin.host, plan.admin.port):
         differs.append("admin.bind")
+    if (config.sync is not None) != plan.has_sync:
+        differs.append("sync")
     return tuple(differs)
+
+
+def choose_for(plan: NodePlan, *, environ: Mapping[str, str], log: Log) -> Chosen:
+    """The configuration, as long as it fits the sockets and processes that are there already."""
+
+    def fits(config: Config) -> str | None:
+        differs = settled_differently(plan, config)
+        return sentence(differs) if differs else None
+
+    return choose(Path(plan.config_file), disk=Disk(Path(plan.data_dir), log), environ=environ, fits=fits)

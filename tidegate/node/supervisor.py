@@ -1,6 +1,7 @@
 """The tiny parent of a node: spawns, reaps, holds the listening sockets, forwards signals. It decides nothing.
 
     tidegate serve  --exec-->  supervisor  ──┬── control
+                                             ├── sync       where `sync` is configured
                                              ├── worker 0
                                              └── worker 1 ...
 
@@ -26,6 +27,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from gateway import node_memory
 from tidegate.node import activation, census, lifeline, sockets
 from tidegate.node.child import MODULES, Child
 from tidegate.node.core import slots
@@ -37,6 +39,8 @@ from tidegate.node.notify import Notifier
 from tidegate.node.plan import NodePlan, Orders, Role, decode_plan
 from tidegate.node.takeover import Listening, Orphan, find_orphans, open_listening
 
+SOCKET = "sync.sock"
+"""Of the sync process, which replaces it itself (gateway/core/data_service.py; not imported: this stays small)."""
 HARD_STOP_AFTER_GRACE_S = 5.0
 """A child that has not ended this long after its own deadline hangs."""
 
@@ -80,7 +84,8 @@ class Supervisor:
         self._data_dir = Path(plan.data_dir)
         self._control = Child("control", -1, modules=modules)
         self._workers = [Child("worker", slot, modules=modules) for slot in range(plan.workers)]
-        self._children = [self._control, *self._workers]
+        self._sync = [Child("sync", -1, modules=modules)] if plan.has_sync else []
+        self._children = [self._control, *self._sync, *self._workers]
         self._silence: Silence[Child] = Silence(silence_s)
         self._selector = selectors.DefaultSelector()
         self._serving: dict[int, int] = {}
@@ -93,6 +98,7 @@ class Supervisor:
         self._listening: Listening
         self._directory: DataDirSockets
         self._channel: socket.socket
+        self._memory = node_memory.create()
 
     def run(self) -> int:
         """Until the node has stopped; its exit code. Raises `StartRefused` before anything was started."""
@@ -142,7 +148,7 @@ class Supervisor:
 
     def _spawn(self, child: Child) -> None:
         is_control = child is self._control
-        descriptors = {} if is_control else self._listening.descriptors()
+        descriptors = self._listening.descriptors() if child.role == "worker" else {}
         orders = Orders(
             role=child.role,
             plan=self._plan,
@@ -153,10 +159,11 @@ class Supervisor:
             admin=self._listening.admin.fileno() if is_control else -1,
             channel=self._channel.fileno() if is_control else -1,
             channel_name=self._channel_name,
+            memory=self._memory,
         )
-        inherit = [orders.admin, orders.channel] if is_control else [fd for fds in descriptors.values() for fd in fds]
+        listening = [orders.admin, orders.channel] if is_control else [fd for fds in descriptors.values() for fd in fds]
         try:
-            child.spawn(orders, inherit=inherit, environ=self._environ, now=self._clock())
+            child.spawn(orders, inherit=[*listening, self._memory], environ=self._environ, now=self._clock())
         except OSError as error:
             wait_s = child.failed_to_start(now=self._clock())
             self._log.problem(f"{child.role} cannot be started", slot=child.slot, error=str(error), retry_in_s=wait_s)
@@ -212,7 +219,7 @@ class Supervisor:
             delay_s = (child.restart_at or now) - now
             self._log.warning(f"{child.role} died", slot=child.slot, died_pid=pid, how=how, restart_in_s=delay_s)
         elif not any(worker.pid for worker in self._workers):
-            self._control.signal(signal.SIGTERM)
+            self._end_the_rest()
         self._on_time()
         self._write_census()
 
@@ -334,7 +341,12 @@ class Supervisor:
         for worker in self._workers:
             worker.signal(signal.SIGTERM)
         if not any(worker.pid for worker in self._workers):
-            self._control.signal(signal.SIGTERM)
+            self._end_the_rest()
+
+    def _end_the_rest(self) -> None:
+        """No worker is left that could need them."""
+        for child in (self._control, *self._sync):
+            child.signal(signal.SIGTERM)
 
     def _kill_all(self) -> None:
         for child in self._children:
@@ -365,7 +377,7 @@ class Supervisor:
 
     def _remove_stale_sockets(self) -> None:
         for name in self._directory.names():
-            if name != self._channel_name:
+            if name not in {self._channel_name, SOCKET}:
                 self._directory.remove(name)
 
 

@@ -6,13 +6,15 @@ The number of series is bounded: beyond it, what is new goes to one series named
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.messages import DURATION_BUCKETS_S, EndpointCount, Report, RouteCount
 
 MAX_SERIES = 5000
 """Route x region x status x reason. A scrape of so many takes some 50 ms, and Prometheus holds a few MiB."""
 OTHER = "other"
+MAX_EXPLANATIONS = 500
+"""Some KiB each; the oldest go first."""
 
 
 class Answered(NamedTuple):
@@ -41,15 +43,17 @@ class Durations:
 class EndpointTotals:
     """What was learnt of one endpoint."""
 
-    __slots__ = ("attempts", "connect_failures", "failures")
+    __slots__ = ("answers", "attempts", "connect_failures", "errors", "failures")
 
     def __init__(self) -> None:
-        self.attempts = self.connect_failures = self.failures = 0
+        self.attempts = self.connect_failures = self.failures = self.answers = self.errors = 0
 
     def add(self, count: EndpointCount) -> None:
         self.attempts += count.attempts
         self.connect_failures += count.connect_failures
         self.failures += count.failures
+        self.answers += count.answers
+        self.errors += count.errors
 
 
 class Totals:
@@ -60,15 +64,52 @@ class Totals:
         self.durations: dict[tuple[str, str], Durations] = {}
         """By route and region."""
         self.endpoints: dict[str, EndpointTotals] = {}
+        self.tenants: dict[tuple[str, str], int] = {}
+        """By tenant, as configured or `other`, and what became of the request."""
+        self.mirrors: dict[tuple[str, str, str], int] = {}
+        """Copies of requests, by route, service and outcome."""
+        self.failed_conditions: dict[str, int] = {}
+        """By `<route>/<number of the rule>`."""
+        self.explanations: dict[str, dict[str, Any]] = {}
+        """The latest, by their id."""
+        self.debug_refused = 0
+        self.audit_lost = 0
+        self.services: dict[str, tuple[int, int]] = {}
+        """Requests by service: those that had to wait for it, and those that did not get their turn."""
+        self.sessions: dict[tuple[str, str, str], int] = {}
+        """Requests by service, what became of their sessions, and why."""
         self.access_log_dropped = 0
         self._max_series = max_series
 
     def add(self, report: Report) -> None:
         self.access_log_dropped += report.access_log_dropped
+        self.audit_lost += report.audit_lost
+        self.debug_refused += report.debug_refused
+        for explanation in report.explanations:
+            self._keep(explanation)
+        for rule, failures in report.failed_conditions.items():
+            self.failed_conditions[rule] = self.failed_conditions.get(rule, 0) + failures
+        for tenant in report.tenants:
+            key = (tenant.tenant, tenant.outcome)
+            self.tenants[key] = self.tenants.get(key, 0) + tenant.count
+        for mirrored in report.mirrors:
+            where = (mirrored.route, mirrored.service, mirrored.outcome)
+            self.mirrors[where] = self.mirrors.get(where, 0) + mirrored.count
+        for service in report.services:
+            waited, overflowed = self.services.get(service.service, (0, 0))
+            self.services[service.service] = waited + service.waited, overflowed + service.overflowed
+        for session in report.session_counts:
+            what = (session.service, session.outcome, session.reason)
+            self.sessions[what] = self.sessions.get(what, 0) + session.count
         for count in report.routes:
             self._add_route(count)
         for endpoint in report.endpoints:
             self.endpoints.setdefault(endpoint.endpoint, EndpointTotals()).add(endpoint)
+
+    def _keep(self, explanation: dict[str, Any]) -> None:
+        self.explanations[str(explanation.get("id"))] = explanation
+        if len(self.explanations) > MAX_EXPLANATIONS:
+            del self.explanations[next(iter(self.explanations))]
 
     def keep_endpoints(self, known: set[str]) -> None:
         """Forget those that the configuration no longer names."""

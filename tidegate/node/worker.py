@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.errors import PublicationRefused
-from gateway.messages import FromDataPlane, Heartbeat, Hello, Publication, Report, ToDataPlane
+from gateway.messages import FromDataPlane, Heartbeat, Hello, Publication, Replicated, Report, ToDataPlane
 from tidegate.node.channel import Channel, ChannelClosed
 from tidegate.node.logs import Log
 from tidegate.node.sockets import queued
@@ -49,6 +49,7 @@ class DataPlane(Protocol):
     def config_digest(self) -> str | None: ...
     def publish(self, message: Publication) -> None: ...
     def heartbeat(self, message: Heartbeat) -> None: ...
+    def replicated(self, message: Replicated) -> None: ...
     async def listen(self, listener: str, sock: socket.socket) -> Acceptor: ...
     async def drain(self, grace_s: float) -> int: ...
     def report(self) -> Report: ...
@@ -158,6 +159,8 @@ class Worker:
             while (message := await channel.receive()) is not None:
                 if isinstance(message, Heartbeat):
                     plane.heartbeat(message)
+                elif isinstance(message, Replicated):
+                    plane.replicated(message)
                 else:
                     self._publish(message)
                     await self.report()  # so control knows at once what this data plane routes by

@@ -21,7 +21,9 @@ import uvloop
 
 from gateway.dataplane import DataPlane
 from gateway.messages import FromDataPlane, Publication, ToDataPlane, decode_to_data_plane, encode
+from gateway.node_memory import NodeMemory
 from tidegate.node.access_log import AccessLog, open_sink
+from tidegate.node.audit_log import AuditLog, folder_of
 from tidegate.node.channel import StreamChannel
 from tidegate.node.disk import Disk
 from tidegate.node.handover import DataDirSockets, Held
@@ -45,6 +47,7 @@ async def run(orders: Orders, log: Log) -> int:
     tasks = Tasks(log, on_fatal=lambda _: ending.end(1))
     directory = DataDirSockets(Path(plan.data_dir))
     access_log = AccessLog(lambda: open_sink(plan.access_log), loop)
+    memory = NodeMemory.shared(orders.memory, me=orders.slot, workers=max(1, plan.workers))
 
     def ready() -> None:
         gc.collect()
@@ -54,7 +57,7 @@ async def run(orders: Orders, log: Log) -> int:
 
     worker = Worker(
         slot=orders.slot,
-        data_plane=make_data_plane(plan, access_log),
+        data_plane=make_data_plane(plan, access_log, memory),
         sockets=inherited(orders.sockets),
         connect=partial(connect, directory, orders.channel_name),
         from_disk=partial(from_disk, plan, log),
@@ -90,11 +93,17 @@ async def run(orders: Orders, log: Log) -> int:
     return code
 
 
-def make_data_plane(plan: NodePlan, access_log: AccessLog) -> DataPlane:
+def make_data_plane(plan: NodePlan, access_log: AccessLog, memory: NodeMemory) -> DataPlane:
     """One of the node's data planes, on the running loop."""
     rng = random.Random()  # noqa: S311 - spreads load and numbers requests; no secret hangs on it
     return DataPlane(
-        node_id=plan.node_id, access_log=access_log.write, rng=rng, wall=wall, workers=max(1, plan.workers)
+        node_id=plan.node_id,
+        access_log=access_log.write,
+        rng=rng,
+        wall=wall,
+        workers=max(1, plan.workers),
+        memory=memory,
+        audit=AuditLog(folder_of(plan.data_dir), node_id=plan.node_id, wall=wall, loop=asyncio.get_running_loop()),
     )
 
 

@@ -94,6 +94,8 @@ class Generated:
     target: bytes
     body: bytes
     is_damaged: bool
+    climbs: bool = False
+    """Its path leaves its own root: well written, and refused all the same."""
 
 
 _token = st.text("abcXYZ019-!~_", min_size=1, max_size=8).map(str.encode)
@@ -179,4 +181,16 @@ def requests(draw: st.DrawFn) -> Generated:
     is_damaged = draw(st.booleans())
     if is_damaged:
         data = draw(_damaged(data))
-    return Generated(data, method, path + query, body, is_damaged)
+    return Generated(data, method, path + query, body, is_damaged, _climbs(path))
+
+
+def _climbs(path: bytes) -> bool:
+    depth = 0
+    for segment in path.split(b"/"):
+        if segment == b"..":
+            depth -= 1
+        elif segment not in (b"", b"."):
+            depth += 1
+        if depth < 0:
+            return True
+    return False

@@ -15,7 +15,7 @@ from pathlib import Path
 import h11
 import pytest
 import uvloop
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from tests.harness import peers
 from tests.harness.dataplane import Bench
@@ -81,6 +81,9 @@ async def _setting(directory: Path, loop: asyncio.AbstractEventLoop) -> AsyncIte
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 @given(generated=requests())
+@example(Generated(b"GET /.. HTTP/1.1\r\nHost: h\r\n\r\n", "GET", b"/..", b"", is_damaged=False, climbs=True))
+@example(Generated(b"GET / HTTP/1.1\r\nHost:\t h\r\n\r\n", "GET", b"/", b"", is_damaged=True))
+@example(Generated(b"GET http://H../ HTTP/1.1\r\nHost: h\r\n\r\n", "GET", b"/", b"", is_damaged=True))
 def test_what_is_passed_on_says_the_same_to_everyone(setting: Setting, generated: Generated) -> None:
     setting.loop.run_until_complete(_compare(setting, generated))
 
@@ -95,7 +98,10 @@ async def _compare(setting: Setting, generated: Generated) -> None:
     forwarded = endpoint.requests
     setting.passed_on += bool(forwarded)
     setting.refused += not forwarded
-    if not generated.is_damaged:
+    if generated.climbs and not generated.is_damaged:
+        assert not forwarded
+        assert received.startswith(b"HTTP/1.1 400 ")
+    elif not generated.is_damaged:
         assert forwarded, f"a request that is right was refused: {received!r}"
         assert forwarded[0].method == generated.method.encode()
         assert forwarded[0].body == generated.body

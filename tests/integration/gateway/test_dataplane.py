@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from config.core.signing import Signer
 from gateway.errors import PublicationRefused
-from gateway.messages import EndpointState, Publication
-from tests.harness.dataplane import Bench, Connection, always_ok, until
+from gateway.messages import EndpointState, OperatorState, Publication, Replicated, ResolvedEndpoint
+from health.core.session_token import SessionToken, seal
+from tests.harness.dataplane import Bench, Connection, ScriptedEndpoint, always_ok, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+OVERDUE = OperatorState(share=0.0, is_draining=True, is_overdue=True)
 
 
 async def test_before_the_first_publication_it_says_that_it_is_starting() -> None:
@@ -23,7 +30,7 @@ async def test_before_the_first_publication_it_says_that_it_is_starting() -> Non
 
 
 async def test_a_down_verdict_moves_traffic_and_an_up_one_brings_it_back() -> None:
-    async with Bench(service={"load_balancing": {"algorithm": "round_robin"}}) as bench:
+    async with Bench(service={"load_balancing": {"algorithm": "round_robin", "slow_start": "0s"}}) as bench:
         first, second = await bench.endpoint(), await bench.endpoint()
         await bench.publish()
         name = f"api/eu/127.0.0.1:{first.port}"
@@ -88,13 +95,14 @@ async def test_what_is_learnt_survives_a_reload_that_changes_nothing() -> None:
 
 async def test_an_endpoint_that_is_removed_is_forgotten() -> None:
     async with Bench() as bench:
-        await bench.endpoint()
+        before = await bench.endpoint()
         await bench.publish()
         await bench.ask(GET)
         bench._endpoints.clear()
-        await bench.endpoint()
+        after = await bench.endpoint()
         await bench.publish()
-        assert len(bench.plane.book.loads) == 0
+        assert f"api/eu/127.0.0.1:{before.port}" not in bench.plane.book.loads
+        assert set(bench.plane.book.loads) <= {f"api/eu/127.0.0.1:{after.port}"}
 
 
 async def test_a_down_verdict_that_nobody_confirms_is_tried_and_given_up() -> None:
@@ -152,6 +160,92 @@ async def test_a_drain_cuts_what_does_not_end_and_says_how_much() -> None:
         assert await bench.plane.drain(0.2) == 1
 
 
+async def test_what_a_drain_cuts_is_told_so_where_that_can_be_told() -> None:
+    async def never(connection: Connection) -> None:
+        await connection.head()
+        await connection.rest()
+
+    async with Bench() as bench:
+        endpoint = await bench.endpoint(never)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(GET)
+        await until(lambda: bool(endpoint.received), "the request is in flight")
+        assert await bench.plane.drain(0.1) == 1
+        reply = await client.reply()
+        assert (reply.status, reply.problem["reason"]) == (503, "drain_deadline")
+
+
+async def test_at_a_drains_deadline_a_read_is_tried_elsewhere_and_a_write_is_told() -> None:
+    async def never(connection: Connection) -> None:
+        await connection.head()
+        await connection.rest()
+
+    async with Bench() as bench:
+        drained = await bench.endpoint(never)
+        await bench.publish()
+        reader, writer = await bench.connect(), await bench.connect()
+        await reader.send(GET)
+        await writer.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+        await until(lambda: len(drained.received) == 2, "both are in flight")
+        await bench.endpoint()
+        bench.operator[f"api/eu/127.0.0.1:{drained.port}"] = OVERDUE
+        await bench.publish()
+        reply = await writer.reply()
+        assert (reply.status, reply.problem["reason"]) == (503, "drain_deadline")
+        load = bench.plane.book.load(f"api/eu/127.0.0.1:{drained.port}")
+        assert load.in_flight == 0
+        # The snapshot that the request was decided by knows no other endpoint: it is told too, and asks again.
+        assert (await reader.reply()).status == 503
+        assert (await bench.ask(GET)).status == 200
+
+
+async def test_at_a_drains_deadline_a_read_moves_to_an_endpoint_that_was_there_before() -> None:
+    hold = asyncio.Event()
+
+    async def never(connection: Connection) -> None:
+        await connection.head()
+        hold.set()
+        await connection.rest()
+
+    async with Bench(service={"load_balancing": {"algorithm": "round_robin"}}) as bench:
+        drained, other = await bench.endpoint(never), await bench.endpoint()
+        await bench.publish()
+        clients = [await bench.connect() for _ in range(2)]
+        for client in clients:
+            await client.send(GET)
+        await hold.wait()
+        bench.operator[f"api/eu/127.0.0.1:{drained.port}"] = OVERDUE
+        await bench.publish()
+        assert [(await client.reply()).status for client in clients] == [200, 200]
+        assert len(other.received) == 2
+
+
+async def test_at_a_drains_deadline_an_event_stream_ends_and_half_a_body_is_cut_off() -> None:
+    async def answer(connection: Connection) -> None:
+        head = await connection.head()
+        kind = b"text/event-stream" if b"/events" in head else b"application/octet-stream"
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n" % kind)
+        await connection.send(b"9\r\ndata: 1\n\n\r\n")
+        await connection.rest()
+
+    async with Bench() as bench:
+        drained = await bench.endpoint(answer)
+        await bench.publish()
+        events, file = await bench.connect(), await bench.connect()
+        await events.send(GET.replace(b"/a", b"/events"))
+        await file.send(GET)
+        for client in (events, file):
+            await client.head()
+            assert await client.exactly(14) == b"9\r\ndata: 1\n\n\r\n"
+        bench.operator[f"api/eu/127.0.0.1:{drained.port}"] = OVERDUE
+        await bench.publish()
+        assert await events.rest() == b"0\r\n\r\n"
+        with pytest.raises(ConnectionResetError):
+            await file.rest()
+        assert {line["reason"] for line in bench.log} == {"drain_deadline"}
+
+
 async def test_a_report_has_what_happened_since_the_last_one() -> None:
     async with Bench() as bench:
         endpoint = await bench.endpoint()
@@ -179,13 +273,142 @@ async def test_no_more_connections_go_to_a_service_than_it_may_have() -> None:
         await go.wait()
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    async with Bench(service={"concurrency": {"max_connections": 1}}) as bench:
+    limits = {"concurrency": {"max_connections": 1}, "timeouts": {"connect": "100ms"}}
+    async with Bench(service=limits) as bench:
         endpoint = await bench.endpoint(later)
         await bench.publish()
         async with bench.client() as client:
             await client.send(GET)
             await until(lambda: bool(endpoint.received), "the only connection is in use")
             reply = await bench.ask(GET)
-            assert (reply.status, reply.problem["reason"]) == (503, "upstream_connection_limit")
+            assert (reply.status, reply.problem["reason"]) == (503, "pending_timeout")
+            assert "all 1 connections" in reply.problem["detail"]
             go.set()
             assert (await client.reply()).status == 200
+
+
+async def test_whom_a_name_stands_for_changes_and_what_is_learnt_of_the_others_stays() -> None:
+    async with Bench(service={"load_balancing": {"algorithm": "round_robin", "slow_start": "0s"}}) as bench:
+        stays, leaves, comes = [await bench.endpoint() for _ in range(3)]
+        bench._endpoints.clear()
+        bench.named("api.test")
+        servers = [ResolvedEndpoint("127.0.0.1", one.port, "api.test") for one in (stays, leaves, comes)]
+        bench.resolved["api/eu/api.test:80"] = tuple(servers[:2])
+        await bench.publish()
+        for _ in range(4):
+            assert (await bench.ask(GET)).status == 200
+        assert (len(stays.received), len(leaves.received)) == (2, 2)
+        learnt = bench.plane.book.load(f"api/eu/127.0.0.1:{stays.port}")
+        bench.resolved["api/eu/api.test:80"] = (servers[0], servers[2])
+        await bench.publish()
+        for _ in range(4):
+            assert (await bench.ask(GET)).status == 200
+        assert (len(stays.received), len(leaves.received), len(comes.received)) == (4, 2, 2)
+        assert bench.plane.book.load(f"api/eu/127.0.0.1:{stays.port}") is learnt
+        assert learnt.attempts == 4
+        assert f"api/eu/127.0.0.1:{leaves.port}" not in bench.plane.book.loads
+
+
+async def test_a_name_not_answered_for_yet_keeps_whom_it_stood_for_and_a_denied_one_does_not() -> None:
+    async with Bench() as bench:
+        endpoint = await bench.endpoint()
+        bench._endpoints.clear()
+        bench.named("api.test")
+        bench.resolved["api/eu/api.test:80"] = (ResolvedEndpoint("127.0.0.1", endpoint.port, "api.test"),)
+        await bench.publish()
+        bench.resolved.clear()
+        await bench.publish()
+        assert (await bench.ask(GET)).status == 200
+        bench.resolved["api/eu/api.test:80"] = ()
+        await bench.publish()
+        assert (await bench.ask(GET)).status == 503
+
+
+async def test_a_name_that_stands_for_nobody_yet_is_answered_for_with_503() -> None:
+    async with Bench() as bench:
+        bench.named("api.test")
+        await bench.publish()
+        reply = await bench.ask(GET)
+        assert (reply.status, reply.problem["reason"]) == (503, "no_healthy_endpoint")
+
+
+NOTE_KEY = b"a key of the mesh"
+CONSISTENT: dict[str, Any] = {
+    "route": {"consistency": "read_your_writes", "consistency_wait": "10s"},
+    "document": {"sync": {"collections": [{"name": "notes", "data_type": "note", "conflict": "vector_clock"}]}},
+}
+
+
+def reading(seq: int, *, key: bytes = NOTE_KEY) -> bytes:
+    token = seal(SessionToken("note", 1, {"notes": {"eu:a.1": seq}}), Signer([key])).encode()
+    return b"GET / HTTP/1.1\r\nHost: a\r\nTidegate-Session: %b\r\n\r\n" % token
+
+
+def applied(**regions: int) -> Replicated:
+    return Replicated({name: {"notes": {"eu:a.1": seq}} for name, seq in regions.items()}, {})
+
+
+@asynccontextmanager
+async def consistent(tmp_path: Path, **route: str) -> AsyncIterator[tuple[Bench, ScriptedEndpoint, ScriptedEndpoint]]:
+    """Endpoints in eu, which goes first, and us."""
+    (tmp_path / "key").write_bytes(NOTE_KEY)
+    document = {**CONSISTENT["document"], "secrets": {"signing_keys": [f"file:{tmp_path / 'key'}"]}}
+    async with Bench(route={**CONSISTENT["route"], **route}, document=document) as bench:
+        eu, us = await bench.endpoint(region="eu"), await bench.endpoint(region="us")
+        await bench.publish()
+        yield bench, eu, us
+
+
+async def test_a_session_is_served_where_its_writes_are_and_waits_for_them_where_they_are_not(tmp_path: Path) -> None:
+    async with consistent(tmp_path) as (bench, eu, us), bench.client() as client:
+        bench.plane.replicated(applied(eu=1, us=2))
+        assert (await bench.ask(reading(2))).status == 200
+        assert (len(eu.received), len(us.received)) == (0, 1)
+
+        await client.send(reading(3) + b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
+        bench.plane.replicated(applied(eu=2, us=2))
+        assert (len(eu.received), len(us.received)) == (0, 1), "it is not further yet"
+        bench.plane.replicated(applied(eu=3, us=2))
+        assert [(await client.reply()).status for _ in range(2)] == [200, 200]
+        assert (len(eu.received), len(us.received)) == (2, 1)
+
+
+async def test_who_waits_in_vain_is_told_why_and_who_leaves_is_forgotten(tmp_path: Path) -> None:
+    async with consistent(tmp_path, consistency_wait="50ms") as (bench, _, _):
+        bench.plane.replicated(applied(eu=1, us=1))
+        reply = await bench.ask(reading(2))
+        assert (reply.status, reply.problem["reason"]) == (503, "behind_session")
+        assert reply.field(b"retry-after") == b"1"
+        assert (await bench.ask(reading(1))).status == 200, "the next client is served"
+    async with consistent(tmp_path) as (bench, _, _):
+        client = await bench.connect()
+        await client.send(reading(2))
+        await until(lambda: not all(each.is_idle for each in bench.plane._clients), "it is held")
+        client.reset()
+        await until(lambda: any(line["reason"] == "client_left" for line in bench.log), "its leaving is logged")
+
+
+async def test_a_forged_token_costs_its_sender_only(tmp_path: Path) -> None:
+    async with consistent(tmp_path) as (bench, eu, us), bench.client() as client:
+        bench.plane.replicated(applied(eu=1, us=1))
+        await client.send(reading(1, key=b"another mesh's"))
+        reply = await client.reply()
+        assert (reply.status, reply.problem["reason"]) == (400, "bad_session")
+        assert (eu.received, us.received) == ([], [])
+        await client.send(reading(1))
+        assert (await client.reply()).status == 200, "the same connection goes on"
+
+
+async def test_failed_conditions_and_lost_audit_records_are_reported_once() -> None:
+    rule = {"when": "request.headers['x-none'] == 'a'", "regions": ["us"]}
+    async with Bench(route={"region_routing": {"rules": [rule]}}) as bench:
+        await bench.endpoint()
+        await bench.publish()
+        bench.lost = 3
+        for _ in range(2):
+            assert (await bench.ask(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")).status == 200
+        first = bench.plane.report()
+        assert (first.failed_conditions, first.audit_lost) == ({"all/0": 2}, 3)
+        bench.lost = 4
+        second = bench.plane.report()
+        assert (second.failed_conditions, second.audit_lost) == ({}, 1)

@@ -52,6 +52,17 @@ def test_flat_is_judged_by_the_dearest_and_the_cheapest_of_all_sizes() -> None:
     assert verdicts(results)[goal] == ("1: 1.00, 32: 0.90, 2000: 1.10; 1.22 apart", "not met")
 
 
+def test_growth_beside_a_peer_is_judged_by_the_ratio_to_it() -> None:
+    results = Results()
+    for count, ours, theirs in ((1, 90.0, 60.0), (32, 24.0, 16.0), (2000, 52.0, 32.0)):
+        results.add(f"connections.{count}", US, 0, ours)
+        results.add(f"connections.{count}", "nginx", 0, theirs)
+    goal = "the same beside nginx: the ratio to it grows by at most 15% with connections"
+    assert verdicts(results)[goal] == ("1: 1.50, 32: 1.50, 2000: 1.62; 1.08 times the first", "met")
+    results.add("connections.2000", US, 0, 70.0)
+    assert verdicts(results)[goal][1] == "not met"
+
+
 def test_what_another_section_could_not_start_is_explained_by_that_section() -> None:
     results = Results(absent={("tls", US): "not built: listeners[0].tls"})
     goal = "CPU a TLS connection with one request: at most 3 times nginx"

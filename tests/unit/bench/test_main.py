@@ -20,6 +20,10 @@ def test_another_tree_is_a_contestant_of_its_own() -> None:
     assert everyone([Path("../other")])[1].name == "Tidegate other"
 
 
+def test_with_a_compiled_copy_that_is_the_one_judged_and_the_source_stands_beside_it() -> None:
+    assert [one.name for one in everyone([], Path("../compiled"))][:2] == ["Tidegate", "Tidegate from source"]
+
+
 def test_quick_may_be_made_longer() -> None:
     effort = effort_of(options(["--quick", "--rounds", "9"]))
     assert (effort.rounds, effort.seconds) == (9, QUICK.seconds)

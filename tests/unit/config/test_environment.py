@@ -128,8 +128,9 @@ def test_a_mistake_in_a_variable_names_the_variable(environ: dict[str, str], sai
 
 
 def test_an_unbuilt_option_is_refused_from_the_environment_too() -> None:
-    environ = {"TIDEGATE_REGIONS__0__CAPACITY": "5/s"}
+    environ = {"TIDEGATE_OBSERVABILITY__METRICS__GRANULARITY": "summary"}
     assert complaints(file(), environ=environ, refuse_unbuilt=True) == [
-        "environment variable TIDEGATE_REGIONS__0__CAPACITY regions[0].capacity: found capacity, "
-        "which this version of Tidegate does not have yet, expected no capacity; remove it"
+        "environment variable TIDEGATE_OBSERVABILITY__METRICS__GRANULARITY observability.metrics.granularity: "
+        "found granularity: summary, which this version of Tidegate does not have yet, "
+        "expected detailed; change or remove granularity"
     ]

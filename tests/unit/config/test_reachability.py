@@ -106,6 +106,12 @@ def test_a_bound_route_whose_service_stands_elsewhere_is_an_error() -> None:
     ]
 
 
+def test_a_mirror_whose_copies_may_go_nowhere_is_an_error() -> None:
+    mirror = "mirror: {service: api, percent: 1%}"
+    (found,) = complaints(HEAD + "  - {id: a, service: both, data_types: [profile], " + mirror + "}\n")
+    assert found.startswith('t.yaml:8:59 routes[0].mirror: found the service "api", which has no endpoint where')
+
+
 def test_data_that_may_be_nowhere_is_an_error() -> None:
     assert complaints(HEAD + "  - {id: a, service: both, data_types: [none]}\n") == [
         't.yaml:8:22 routes[0].service: found the service "both", which has no endpoint where the '

@@ -18,6 +18,26 @@ from tests.unit.config.written import accepted, complaints, file
             id="no active region",
         ),
         pytest.param(
+            file(route="consistency: read_your_writes"),
+            [
+                (
+                    "t.yaml:10:18 routes[0].consistency: found read_your_writes without sync, so that nobody knows how "
+                    "far a region's data is, expected sync with the collections that it is about, or none"
+                ),
+            ],
+            id="a consistency of nothing",
+        ),
+        pytest.param(
+            file(route="rate_limit: [{key: [ip], rate: 1/s, scope: region}]"),
+            [
+                (
+                    "t.yaml:10:48 routes[0].rate_limit[0].scope: found scope: region without a store in which nodes "
+                    "count together: each counts its share alone, expected stores.limits: {kind: redis} with `region`"
+                ),
+            ],
+            id="a wide limit that nobody counts",
+        ),
+        pytest.param(
             file(endpoint=", weight: 0"),
             [
                 (
@@ -197,6 +217,18 @@ from tests.unit.config.written import accepted, complaints, file
             id="a sticky split without a split",
         ),
         pytest.param(
+            file(route='rewrite: {path: {pattern: "^/a", replacement: /b}}', rest="sync: {}").replace(
+                "service: api", "service: builtin:data"
+            ),
+            [
+                (
+                    "t.yaml:10:21 routes[0].rewrite.path: found a rewritten path on a route of builtin:data, whose "
+                    "permissions go by the client's own path, expected another service, or no such rewriting"
+                ),
+            ],
+            id="a rewritten path of the data API",
+        ),
+        pytest.param(
             file(rest="election: {lease: 10s, renew: 5s}"),
             [
                 (
@@ -222,6 +254,43 @@ from tests.unit.config.written import accepted, complaints, file
                 "t.yaml:10:31 failover.backoff.initial: found 2m, more than max of 1m, expected at most 1m",
             ],
             id="a promotion backoff above its end",
+        ),
+        pytest.param(
+            file(rest='failover: {quorum: {witness: "https://w.example.com"}}'),
+            [
+                "t.yaml:10:30 failover.quorum.witness: found a witness with kind: majority, which does not ask it, "
+                "expected kind: witness, or no witness",
+                "t.yaml:10:30 failover.quorum.witness: found a witness without `peer`, expected `peer`, by which it is "
+                "asked",
+            ],
+            id="a witness that nobody asks",
+        ),
+        pytest.param(
+            file(region="role: read_replica"),
+            [
+                "t.yaml:2:3 regions: found only read replicas, which take no writes, expected at least one active "
+                "region that does",
+            ],
+            id="nobody takes writes",
+        ),
+        pytest.param(
+            file(rest="failover: {dns: {server: 10.0.0.53, zone: example.com, name: api}}"),
+            [
+                "t.yaml:10:17 failover.dns: found no region with a `gateway` to point to, expected a `gateway` for "
+                "each region",
+            ],
+            id="a name with nothing to point to",
+        ),
+        pytest.param(
+            file(
+                region="gateway: https://gw.example.com",
+                rest='failover: {dns: {server: 10.0.0.53, zone: example.com, name: "@"}}',
+            ),
+            [
+                "t.yaml:11:62 failover.dns.name: found @, although eu-west has the gateway gw.example.com, and beside "
+                "the zone's own records no CNAME may stand, expected a name inside the zone, or gateways by IP address",
+            ],
+            id="a zone that would become a CNAME",
         ),
         pytest.param(
             file(rest="failover: {min_regions: 2}"),
@@ -277,3 +346,11 @@ def test_the_numbers_of_the_contract_fit_each_other() -> None:
 
 def test_no_retries_need_no_methods() -> None:
     assert complaints(file(service="retries: {max_retries: 0, methods: [], retry_on: []}")) == []
+
+
+def test_permissions_where_nobody_reads_them_are_a_warning_and_gateways_need_keys() -> None:
+    sync = "sync: {collections: [{name: notes, data_type: x, conflict: manual}]}\nresidency: {default: allow}"
+    (found, *_) = complaints(file(route="access: {permissions: {notes: [read]}}", rest=sync))
+    assert "routes[0].access.permissions: found permissions of collections on a route" in found
+    (found,) = complaints(file(region="reach: gateway\ngateway: https://eu.example.com"))
+    assert "regions[0].reach: found reach: gateway without secrets.signing_keys" in found

@@ -27,18 +27,18 @@ def test_endpoints_are_reported_when_something_happened_to_them() -> None:
     load = book.load("a")
     book.load("quiet")
     load.attempts, load.connect_failures, load.in_flight = 3, 1, 1
-    (first,) = counts.take_endpoints(book)
+    (first,) = counts.take_endpoints(book, 0.0)
     assert (first.endpoint, first.attempts, first.connect_failures, first.in_flight) == ("a", 3, 1, 1)
     load.attempts, load.in_flight = 4, 0
-    (second,) = counts.take_endpoints(book)
+    (second,) = counts.take_endpoints(book, 0.0)
     assert (second.attempts, second.connect_failures) == (1, 0)
-    assert counts.take_endpoints(book) == []
+    assert counts.take_endpoints(book, 0.0) == []
 
 
 def test_an_endpoint_that_comes_back_after_it_was_forgotten_starts_anew() -> None:
     counts, book = Counts(), EndpointBook()
     book.load("a").attempts = 5
-    counts.take_endpoints(book)
+    counts.take_endpoints(book, 0.0)
     counts.forget(book.forget_all_but(()))
     book.load("a").attempts = 2
-    assert counts.take_endpoints(book)[0].attempts == 2
+    assert counts.take_endpoints(book, 0.0)[0].attempts == 2

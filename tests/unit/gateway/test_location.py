@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.location import country_of
+from gateway.location import registered_country
 
 
 def test_a_public_address_has_the_country_of_its_registration() -> None:
-    assert country_of("81.2.69.142") == "GB"
-    assert country_of("8.8.8.8") == "US"
+    assert registered_country("81.2.69.142") == "GB"
+    assert registered_country("8.8.8.8") == "US"
+    assert registered_country("::ffff:8.8.8.8") == "US"
 
 
 @pytest.mark.parametrize(
@@ -23,9 +24,10 @@ def test_a_public_address_has_the_country_of_its_registration() -> None:
         "::1",
         "fe80::1",
         "2001:db8::1",
+        "::ffff:10.0.0.1",
         "",
         "nonsense",
     ],
 )
 def test_reserved_addresses_and_nonsense_have_none(address: str) -> None:
-    assert country_of(address) is None
+    assert registered_country(address) is None

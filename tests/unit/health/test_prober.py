@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from health.core.probe import Outcome, ProbeSettings, ProbeTarget
@@ -174,8 +174,15 @@ SETTINGS_OF_ALL_KINDS = st.builds(
 )
 
 
+def promised_s(of: ProbeSettings, threshold: int) -> float:
+    """The bound, and what the node may lose itself: once, or at every probe where each waits for the one before."""
+    waits_for_another = of.timeout_s + GRACE_S > of.longest_gap_s
+    return verdict_bound_s(of, threshold=threshold) + GRACE_S * (threshold if waits_for_another else 1)
+
+
 @settings(max_examples=150, deadline=None)
 @given(SETTINGS_OF_ALL_KINDS, st.integers(0, 2**32), st.floats(0, 1), st.sampled_from([ILL, None]))
+@example(replace(SETTINGS, interval_s=0.25, timeout_s=0.25, jitter=0.0, unhealthy_threshold=4), 4, 0.25, None)
 def test_who_dies_is_left_and_who_returns_is_back_within_the_promised_time(
     of: ProbeSettings, seed: int, moment: float, death: Outcome | None
 ) -> None:
@@ -185,14 +192,14 @@ def test_who_dies_is_left_and_who_returns_is_back_within_the_promised_time(
     world.go(1 + moment * 5 * of.longest_gap_s)
 
     world.answers[one.endpoint], died = death, world.now
-    bound_s = verdict_bound_s(of, threshold=of.unhealthy_threshold) + GRACE_S
+    bound_s = promised_s(of, of.unhealthy_threshold)
     assert world.go(3 * bound_s, until=lambda: world.health(one) == "down")
     assert world.now - died <= bound_s
     assert world.prober.regions()["eu"].health == "down"
 
     world.go(moment * 3)
     world.answers[one.endpoint], returned = WELL, world.now
-    bound_s = verdict_bound_s(of, threshold=of.healthy_threshold) + GRACE_S
+    bound_s = promised_s(of, of.healthy_threshold)
     assert world.go(3 * bound_s, until=lambda: world.health(one) == "up")
     assert world.now - returned <= bound_s
     assert world.prober.regions()["eu"].health == "up"
@@ -455,3 +462,48 @@ def test_each_change_is_one_sentence_in_the_log(caplog: pytest.LogCaptureFixture
 
 def test_the_grace_of_the_promise_covers_what_the_schedule_forgives() -> None:
     assert FORGIVEN_S <= GRACE_S
+
+
+def test_an_endpoint_in_doubt_is_asked_four_times_as_often_until_the_doubt_is_over() -> None:
+    api = target()
+    world = world_of(api)
+    world.go(10.0)
+    calm = [later - earlier for earlier, later in pairwise(world.starts(api))]
+    assert min(calm[1:]) >= 0.8 * SETTINGS.interval_s - 0.01
+    world.answers[api.endpoint] = ILL
+    failed_from = world.now
+    assert world.go(10.0, until=lambda: world.health(api) == "down")
+    fast = [later - earlier for earlier, later in pairwise(t for t in world.starts(api) if t >= failed_from)]
+    assert len(fast) == SETTINGS.unhealthy_threshold - 1
+    assert all(0.2 * SETTINGS.interval_s - 0.01 <= gap <= 0.3 * SETTINGS.interval_s + 0.01 for gap in fast)
+    settled_from = world.now
+    world.go(10.0)
+    settled = [later - earlier for earlier, later in pairwise(t for t in world.starts(api) if t >= settled_from)]
+    assert min(settled[1:]) >= 0.8 * SETTINGS.interval_s - 0.01
+
+
+def test_a_suspected_endpoint_is_probed_at_once_and_suspicion_cannot_make_it_a_flood() -> None:
+    slow = replace(SETTINGS, interval_s=60.0)
+    api, other = target(of=slow), target(2, of=slow)
+    world = world_of(api, other)
+    world.go(5.0)
+    assert (len(world.starts(api)), len(world.starts(other))) == (1, 1)
+    world.go(20.0)
+    asked_at = world.now
+    world.prober.suspect(api.endpoint)
+    world.go(0.01)
+    assert world.starts(api)[1:] == [pytest.approx(asked_at, abs=0.01)]
+    for _ in range(1000):
+        world.prober.suspect(api.endpoint)
+        world.go(0.01)
+    assert len(world.starts(api)) == 2
+    world.go(6.0)
+    assert len(world.starts(api)) == 3
+    assert len(world.starts(other)) == 1
+
+
+def test_suspicion_of_what_is_not_probed_is_nothing() -> None:
+    world = world_of(target())
+    world.prober.suspect("api/eu/10.9.9.9:80")
+    world.go(5.0)
+    assert world.health(target()) == "up"

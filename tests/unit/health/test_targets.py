@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from config.models import Config
+from health.core.discovery import Found, Name
 from health.core.probe import ProbeSettings, ProbeTarget, ProbeTls
-from health.targets import targets
+from health.targets import names, targets
 
 
 def configuration(*services: dict[str, Any]) -> Config:
@@ -109,14 +108,70 @@ def test_every_service_is_probed() -> None:
     assert names == ["one/eu/10.1.0.11:8000", "two/eu/10.1.0.11:8000"]
 
 
-def test_what_cannot_be_probed_is_refused_by_name() -> None:
-    named = {"id": "api", "endpoints": [{"region": "eu", "dns": "api.internal", "port": 80}]}
-    with pytest.raises(ValueError, match=r"api/eu/api\.internal:80 has no address"):
-        targets(configuration(named))
-    secure = {
-        "id": "api",
-        "endpoints": [{"region": "eu", "address": "10.1.0.11:8000"}],
-        "health_check": {"protocol": "udp"},
+def test_a_grpc_probe_speaks_tls_where_the_gateway_does() -> None:
+    endpoints = [{"region": "eu", "address": "10.1.0.11:8000"}]
+    check = {"protocol": "grpc", "grpc_service": "shop.Cart"}
+    (plain,) = targets(configuration({"id": "api", "endpoints": endpoints, "health_check": check}))
+    assert (plain.settings.protocol, plain.settings.grpc_service, plain.settings.tls) == ("grpc", "shop.Cart", None)
+    tls = {"server_name": "api.example.com"}
+    service = {"id": "api", "endpoints": endpoints, "health_check": check, "upstream_tls": tls}
+    (secure,) = targets(configuration(service))
+    assert secure.settings.tls == ProbeTls(server_name="api.example.com")
+
+
+NAMED = {
+    "id": "api",
+    "endpoints": [
+        {"region": "eu", "address": "10.0.0.1:80", "health_check": {"path": "/own"}},
+        {"region": "eu", "dns": "api.internal", "port": 80},
+        {"region": "us", "dns_srv": "_http._tcp.api.internal"},
+    ],
+    "health_check": {"protocol": "https", "path": "/ready"},
+}
+
+
+def test_names_are_what_has_to_be_looked_up() -> None:
+    assert list(names(configuration(NAMED))) == [
+        Name("api/eu/api.internal:80", "dns", "api.internal", 80),
+        Name("api/us/srv:_http._tcp.api.internal", "dns_srv", "_http._tcp.api.internal", None),
+    ]
+    assert [target.endpoint for target in targets(configuration(NAMED))] == ["api/eu/10.0.0.1:80"]
+
+
+def test_every_server_behind_a_name_is_probed_once_and_configured_ones_by_their_own_words() -> None:
+    found = {
+        "api/eu/api.internal:80": [Found(0, "10.0.0.1", 80, "api.internal"), Found(0, "::1", 80, "api.internal")],
+        "api/us/srv:_http._tcp.api.internal": [Found(1, "10.0.0.2", 8443, "a.internal", 5)],
     }
-    with pytest.raises(ValueError, match="to be probed by udp, expected http, https or tcp"):
-        targets(configuration(secure))
+    probed = {target.endpoint: target for target in targets(configuration(NAMED), found)}
+    assert list(probed) == ["api/eu/10.0.0.1:80", "api/eu/[::1]:80", "api/us/10.0.0.2:8443"]
+    assert probed["api/eu/10.0.0.1:80"].settings.path == "/own"
+    assert probed["api/eu/[::1]:80"].host == "::1"
+    assert probed["api/us/10.0.0.2:8443"].settings.path == "/ready"
+    assert probed["api/us/10.0.0.2:8443"].settings.tls == ProbeTls(server_name="a.internal")
+
+
+def test_what_is_behind_another_regions_gateway_is_not_probed_but_the_gateway_is() -> None:
+    endpoints = [
+        {"region": "eu", "address": "10.1.0.11:8000"},
+        {"region": "us", "address": "10.2.0.11:8000"},
+        {"region": "us", "dns": "api.us.internal", "port": 8000},
+    ]
+    config = Config.model_validate_json(
+        json.dumps(
+            {
+                "node": {"id": "gw-1", "region": "eu"},
+                "regions": [
+                    {"id": "eu", "reach": "gateway", "gateway": "https://eu.example.com"},
+                    {"id": "us", "reach": "gateway", "gateway": "https://us.example.com", "minimum_capacity": "40%"},
+                ],
+                "services": [{"id": "api", "endpoints": endpoints, "health_check": {"interval": "2s"}}],
+                "routes": [{"id": "all", "match": {"path": "/*"}, "service": "api"}],
+            }
+        )
+    )
+    own, gateway = targets(config)
+    assert (own.endpoint, own.settings.protocol) == ("api/eu/10.1.0.11:8000", "tcp")
+    assert (gateway.endpoint, gateway.host, gateway.port) == ("api/us/us.example.com:443", "us.example.com", 443)
+    assert (gateway.settings.protocol, gateway.settings.interval_s, gateway.minimum_capacity) == ("tcp", 2.0, 0.4)
+    assert list(names(config)) == []

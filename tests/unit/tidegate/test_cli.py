@@ -55,7 +55,7 @@ def test_explain_offline_reads_method_headers_and_client(file: Path) -> None:
     words = ["explain", "--config", str(file), "--client-ip", "81.2.69.142", "-H", "Accept: */*", "--json"]
     told = runner.invoke(app, [*words, "get", "http://a.example/x"])
     assert told.exit_code == 0
-    assert json.loads(told.stdout)["client"] == {"ip": "81.2.69.142", "country": "GB"}
+    assert json.loads(told.stdout)["client"] == {"ip": "81.2.69.142", "country": "GB", "country_by": "address"}
 
 
 def test_a_header_without_a_name_is_misuse(file: Path) -> None:

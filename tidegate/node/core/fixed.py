@@ -19,8 +19,15 @@ def changed_but_fixed(running: Config, wanted: Config) -> tuple[str, ...]:
         if getattr(running.node, name) != getattr(wanted.node, name)
     ]
     changed += _changed_addresses(running, wanted)
+    if (running.sync is None) != (wanted.sync is None):
+        changed.append("sync (there is a process for it, or there is none)")
     if running.admin.bind != wanted.admin.bind:
         changed.append("admin.bind")
+    changed += [name for name in ("peer", "election") if getattr(running, name) != getattr(wanted, name)]
+    if running.stores.state != wanted.stores.state:
+        changed.append("stores.state")
+    if {one.id: one.peers for one in running.regions} != {one.id: one.peers for one in wanted.regions}:
+        changed.append("regions[].peers")
     if running.observability.access_log.path != wanted.observability.access_log.path:
         changed.append("observability.access_log.path")
     return tuple(changed)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 import websockets
 from websockets.asyncio.server import ServerConnection, serve
 
+from gateway.messages import OperatorState
 from tests.harness.dataplane import Bench, Connection, until
 
 HANDSHAKE = (
@@ -18,6 +20,9 @@ SWITCH = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 )
+
+
+OVERDUE = OperatorState(share=0.0, is_draining=True, is_overdue=True)
 
 
 async def echo(connection: Connection) -> None:
@@ -38,6 +43,7 @@ async def test_bytes_go_both_ways_also_those_in_the_handshakes_own_segments() ->
         assert head.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
         assert b"\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
         assert await client.exactly(10) == b"helloearly"
+        assert [(one.in_flight, one.streams) for one in bench.plane.report().endpoints] == [(1, 1)]
         await client.send(b"GET / HTTP/1.1\r\n\r\n")
         assert await client.exactly(18) == b"GET / HTTP/1.1\r\n\r\n", "no byte is read as HTTP any more"
         assert b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" in endpoint.received[0]
@@ -45,6 +51,9 @@ async def test_bytes_go_both_ways_also_those_in_the_handshakes_own_segments() ->
         await until(lambda: bool(bench.log), "the tunnel has ended")
         assert (bench.log[0]["status"], bench.log[0]["bytes_in"], bench.log[0]["bytes_out"]) == (101, 23, 28)
         assert bench.plane.report().in_flight == 0
+        assert [load.streams for load in bench.plane.book.loads.values()] == [0], (
+            "a drain waits for no stream that ended"
+        )
 
 
 async def test_the_websockets_library_talks_through_it() -> None:
@@ -187,3 +196,73 @@ async def test_a_client_that_half_closes_before_the_switch_gets_no_tunnel_and_le
         client.close()
         await until(lambda: not bench.plane.pool.open_by_service["api"], "nothing is left")
         assert (bench.plane.report().connections, bench.plane.report().in_flight) == (0, 0)
+
+
+async def test_a_drains_deadline_ends_a_websocket_by_a_close_frame_to_both_after_the_frame_under_way() -> None:
+    half_sent, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(SWITCH + b"\x81\x05he")
+        half_sent.set()
+        await go_on.wait()
+        await connection.send(b"llo\x81\x09never")
+        told.append(await connection.rest())
+
+    told: list[bytes] = []
+    async with Bench() as bench:
+        endpoint = await bench.endpoint(slow)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(HANDSHAKE)
+        await client.head()
+        await half_sent.wait()
+        assert await client.exactly(4) == b"\x81\x05he"
+        bench.operator[f"api/eu/127.0.0.1:{endpoint.port}"] = OVERDUE
+        await bench.publish()
+        go_on.set()
+        assert await client.exactly(3) == b"llo"
+        close = await client.rest()
+        assert close[:1] == b"\x88"
+        assert int.from_bytes(close[2:4], "big") == 1001
+        await until(lambda: bool(told), "the endpoint has been told")
+        key, masked = told[0][2:6], told[0][6:8]
+        assert told[0][:1] == b"\x88"
+        assert int.from_bytes(bytes(a ^ b for a, b in zip(masked, key[:2], strict=True)), "big") == 1001
+        assert bench.log[0]["reason"] == "drain_deadline"
+
+
+async def test_a_frame_that_never_ends_is_not_waited_for() -> None:
+    async def stuck(connection: Connection) -> None:
+        await connection.head()
+        await connection.send(SWITCH + b"\x81\x05he")
+        await connection.rest()
+
+    async with Bench() as bench:
+        endpoint = await bench.endpoint(stuck)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(HANDSHAKE)
+        await client.head()
+        await client.exactly(4)
+        bench.operator[f"api/eu/127.0.0.1:{endpoint.port}"] = OVERDUE
+        await bench.publish()
+        assert await client.rest() == b""
+        await until(lambda: bool(bench.log), "the tunnel has ended")
+        assert bench.log[0]["reason"] == "drain_deadline"
+
+
+async def test_the_end_of_a_nodes_drain_tells_a_websocket_library_that_the_service_restarts() -> None:
+    async def idle(websocket: ServerConnection) -> None:
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await websocket.recv()
+
+    async with serve(idle, "127.0.0.1", 0) as server, Bench() as bench:
+        bench.add_address(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await bench.publish()
+        async with websockets.connect(f"ws://127.0.0.1:{bench.port}/ws") as websocket:
+            assert await bench.plane.drain(0.1) == 1
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await websocket.recv()
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1012, "the gateway is being stopped")

@@ -83,6 +83,29 @@ async def test_head_and_204_and_304_leave_the_connection_usable() -> None:
         assert endpoint.connections == 1
 
 
+async def test_the_same_head_again_means_what_its_own_request_makes_of_it() -> None:
+    same = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+
+    async def say(connection: Connection) -> None:
+        for answer in (same + b"ok", same, same, same + b"OK", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nend"):
+            await connection.head()
+            await connection.send(answer)
+
+    async with Bench() as bench:
+        endpoint = await bench.endpoint(say)
+        await bench.publish()
+        async with bench.client() as client:
+            await client.send(GET)
+            assert (await client.reply()).body == b"ok"
+            for _ in range(2):
+                await client.send(b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")
+                assert b"Content-Length: 2" in await client.head()
+            for body in (b"OK", b"end"):
+                await client.send(GET)
+                assert (await client.reply()).body == body
+        assert endpoint.connections == 1
+
+
 @pytest.mark.parametrize(
     ("answer", "status", "token"),
     [

@@ -314,7 +314,7 @@ async def test_without_a_proxy_header_from_a_trusted_peer_no_handshake_begins(au
 
 
 async def test_a_client_that_ends_its_side_has_left(authority: Authority) -> None:
-    """TLS in the event loop knows no half-closed connection, so close_notify counts as leaving."""
+    """No half-closed connections over TLS: close_notify counts as leaving."""
     left = asyncio.Event()
 
     async def never(connection: Connection) -> None:

@@ -21,7 +21,7 @@ from tidegate.demo.waiting import until
 
 SHORT = """
 import sys
-from tidegate.demo.acts import ACTS
+from tidegate.demo.play import ACTS
 from tidegate.demo.main import run
 sys.exit(run(once={once}, as_json={as_json}, acts=ACTS[:1]))
 """

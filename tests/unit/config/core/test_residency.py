@@ -86,3 +86,42 @@ def test_the_compiled_policy_agrees_with_the_rule_read_plainly(
     in_regions = allowed in (None, "*") or destination in (allowed or ())
     in_zones = not zones or bool(belongs_to & set(zones))
     assert asked(policy, "a", destination).allowed == (in_regions and in_zones)
+
+
+AGREED = (
+    TEXT
+    + """\
+  transfer_agreements:
+    - {id: scc, source: eu-west, destination: us-east, data_types: [zoned, both], expires: 2027-04-01}
+    - {id: old, source: eu-west, destination: us-east, data_types: [zoned], expires: 2026-01-01}
+"""
+)
+LAST_SECOND = 1_806_623_999.0
+"""2027-04-01 23:59:59 UTC."""
+
+
+def way(data_type: str, source: str, destination: str, now: float = 0.0) -> Verdict:
+    return compile_policy(accepted(AGREED)).may(
+        data_type, source=source, destination=destination, purpose="route", now=now
+    )
+
+
+def test_an_agreement_lets_its_types_go_its_way_and_no_other() -> None:
+    assert way("zoned", "eu-west", "us-east") == Verdict(allowed=True, reason="transfer_agreement", rule="scc")
+    assert not way("zoned", "uk-south", "us-east").allowed
+    assert not way("zoned", "us-east", "us-east").allowed
+    assert not way("either_zone", "us-east", "eu-west").allowed
+    assert way("listed", "eu-west", "us-east").rule == "listed"
+
+
+def test_an_agreement_holds_to_the_end_of_its_last_day() -> None:
+    assert way("zoned", "eu-west", "us-east", LAST_SECOND).allowed
+    refused = way("zoned", "eu-west", "us-east", LAST_SECOND + 1)
+    assert (refused.allowed, refused.reason, refused.rule) == (False, "residency_zone", "zoned")
+
+
+def test_it_says_when_verdicts_change_next() -> None:
+    policy = compile_policy(accepted(AGREED))
+    assert policy.changes_after(LAST_SECOND - 10) == LAST_SECOND + 1
+    assert policy.changes_after(LAST_SECOND + 1) == float("inf")
+    assert compile_policy(accepted(TEXT)).changes_after(0.0) == float("inf")

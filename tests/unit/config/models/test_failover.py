@@ -25,6 +25,14 @@ from tests.unit.config.written import accepted, complaints, file
             id="a witness that is not named",
         ),
         pytest.param(
+            file(rest="failover: {dns: {server: 10.0.0.53, zone: example.com, name: 'a..b'}}"),
+            [
+                't.yaml:10:62 failover.dns.name: found "a..b", expected a name inside the zone, such as api, or @ for '
+                "the zone itself",
+            ],
+            id="a name that is none",
+        ),
+        pytest.param(
             file(rest="disaster_recovery: {drill: {schedule: '0 4 * *', region: eu-west}}"),
             [
                 (
@@ -40,6 +48,14 @@ from tests.unit.config.written import accepted, complaints, file
                 't.yaml:10:39 disaster_recovery.drill.schedule: found "25" as the hour, expected 0 to 23',
             ],
             id="a schedule at the 25th hour",
+        ),
+        pytest.param(
+            file(rest="disaster_recovery: {drill: {schedule: '0 4 30 2 *', region: eu-west}}"),
+            [
+                't.yaml:10:39 disaster_recovery.drill.schedule: found "0 4 30 2 *" (bad day-of-month), expected a '
+                "date that comes",
+            ],
+            id="a schedule for the 30th of February",
         ),
         pytest.param(
             file(rest="disaster_recovery: {drill: {schedule: '0 4 * * SUN', region: eu-west}}"),

@@ -116,6 +116,26 @@ from tests.unit.config.written import accepted, complaints, file
             id="reach by a gateway that is not named",
         ),
         pytest.param(
+            file(region="reach: gateway\ngateway: http://a.example\ngateway_tls: {verify: false}"),
+            [
+                (
+                    "t.yaml:5:18 regions[0].gateway_tls: found gateway_tls of a region that nobody reaches through an "
+                    "https gateway, expected reach: gateway, and a `gateway` with https"
+                ),
+            ],
+            id="tls for a gateway that speaks none",
+        ),
+        pytest.param(
+            file(region="gateway: https://a.example\ngateway_tls: {verify: false}"),
+            [
+                (
+                    "t.yaml:4:18 regions[0].gateway_tls: found gateway_tls of a region that nobody reaches through an "
+                    "https gateway, expected reach: gateway, and a `gateway` with https"
+                ),
+            ],
+            id="tls for a gateway that nobody goes through",
+        ),
+        pytest.param(
             file(region="gateway: https://eu-west.example.com/x"),
             [
                 (

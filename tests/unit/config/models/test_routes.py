@@ -165,6 +165,36 @@ from tests.unit.config.written import accepted, complaints, file
             id="a redirect to another scheme",
         ),
         pytest.param(
+            file().replace("service: api", 'redirect: {to: "https://a.example${uri}"}'),
+            [
+                (
+                    't.yaml:9:20 routes[0].redirect.to: found an unknown variable in "https://a.example${uri}", '
+                    "expected ${path}, ${query} or ${host}"
+                ),
+            ],
+            id="a redirect with an unknown variable",
+        ),
+        pytest.param(
+            file().replace("service: api", 'redirect: {to: "//evil.example${path}"}'),
+            [
+                (
+                    't.yaml:9:20 routes[0].redirect.to: found "//evil.example${path}", which browsers read as another '
+                    "host, expected a URL or a path"
+                ),
+            ],
+            id="a redirect to another host by accident",
+        ),
+        pytest.param(
+            file().replace("service: api", 'redirect: {to: "${host}/a"}'),
+            [
+                (
+                    't.yaml:9:20 routes[0].redirect.to: found "${host}/a", which is no URL, '
+                    "expected https://${host}..., or a path"
+                ),
+            ],
+            id="a redirect to a host without a scheme",
+        ),
+        pytest.param(
             (
                 "regions: [{id: eu-west}]\n"
                 'services: [{id: api, endpoints: [{region: eu-west, address: "10.0.0.1:80"}]}]\n'
@@ -200,11 +230,12 @@ def test_hosts_are_compared_in_lower_case() -> None:
 
 
 def test_a_bound_of_consistency_is_a_duration() -> None:
-    assert accepted(file(route="consistency: bounded(5s)")).routes[0].consistency == Consistency("bounded", 5.0)
+    route = accepted(file(route="consistency: bounded(5s)", rest="sync: {}")).routes[0]
+    assert route.consistency == Consistency("bounded", 5.0)
 
 
 def test_a_route_knows_its_services() -> None:
     split = "split: [{service: api, weight: 1}, {service: builtin:data, weight: 0}]"
-    assert accepted(file().replace("service: api", split)).routes[0].services == ("api", "builtin:data")
+    assert accepted(file(rest="sync: {}").replace("service: api", split)).routes[0].services == ("api", "builtin:data")
     redirect = "redirect: {to: 'https://app.example.com${path}'}"
     assert accepted(file().replace("service: api", redirect)).routes[0].services == ()

@@ -101,6 +101,16 @@ from tests.unit.config.written import accepted, complaints, file
             id="a cookie name that is none",
         ),
         pytest.param(
+            file(service='sticky_session: {attributes: {path: "/a;b"}}'),
+            [
+                (
+                    "t.yaml:7:41 services[0].sticky_session.attributes.path: found /a;b, "
+                    "expected a path without ';', which ends it in a cookie"
+                ),
+            ],
+            id="a cookie's path that would end in it",
+        ),
+        pytest.param(
             file(service="sticky_session: {attributes: {same_site: None, secure: false}}"),
             [
                 (

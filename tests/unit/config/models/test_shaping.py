@@ -129,3 +129,49 @@ def test_a_pattern_too_long_to_read_is_refused() -> None:
 
 def test_a_pattern_that_python_doubts_is_refused_or_taken_but_never_raises() -> None:
     complaints(file(route='rewrite: {path: {pattern: "[[a]", replacement: b}}'))
+
+
+@pytest.mark.parametrize(
+    ("route", "place", "found"),
+    [
+        ('rewrite: {path: {pattern: "(a+)+$", replacement: b}}', "rewrite.path.pattern", "in several ways"),
+        ('rewrite: {path: {pattern: "^(.*)a(.*)b(.*)c$", replacement: b}}', "rewrite.path.pattern", "take too long"),
+        (r'rewrite: {path: {pattern: "a(?=b)", replacement: b}}', "rewrite.path.pattern", "assert in a pattern"),
+        (r'rewrite: {path: {pattern: "^/(a)", replacement: "\\2"}}', "rewrite.path.replacement", "group 2"),
+        (r'rewrite: {path: {pattern: "^/", replacement: "/a\nb"}}', "rewrite.path.replacement", "in a replacement"),
+        (r'rewrite: {path: {pattern: "^/", replacement: "/a\\r\\nb"}}', "rewrite.path.replacement", "in a replacement"),
+        (r'rewrite: {path: {pattern: "^/", replacement: "/a b"}}', "rewrite.path.replacement", "in a replacement"),
+        (r'rewrite: {path: {pattern: "^/", replacement: "/#"}}', "rewrite.path.replacement", "in a replacement"),
+        ('rewrite: {host: "a b"}', "rewrite.host", "a b"),
+        (r'response_headers: {append: {X-A: "b\0"}}', "response_headers.append.X-A", "b"),
+        ("request_headers: {set: {Connection: close}}", "request_headers.set.Connection", "writes itself"),
+        ("request_headers: {set: {host: a}}", "request_headers.set.host", "writes itself"),
+        ("request_headers: {append: {X_Forwarded_For: a}}", "request_headers.append.X_Forwarded_For", "writes itself"),
+        ("request_headers: {remove: [X-A, Transfer-Encoding]}", "request_headers.remove[1]", "writes itself"),
+        ('response_headers: {set: {Content-Length: "5"}}', "response_headers.set.Content-Length", "writes itself"),
+        ("response_headers: {remove: [Upgrade]}", "response_headers.remove[0]", "writes itself"),
+        (
+            'response_body: {content_types: [a/b], replace: [{pattern: "<a [^>]*>", replacement: b}]}',
+            "response_body.replace[0].pattern",
+            "over a body of 1048576 bytes",
+        ),
+        (
+            r'response_body: {content_types: [a/b], replace: [{pattern: "a", replacement: "\\1"}]}',
+            "response_body.replace[0].replacement",
+            "group 1",
+        ),
+    ],
+)
+def test_what_could_split_a_message_or_hold_the_loop_is_refused_when_it_is_loaded(
+    route: str, place: str, found: str
+) -> None:
+    said = complaints(file(route=route))
+    assert len(said) == 1, said
+    assert f" routes[0].{place}: found " in said[0]
+    assert found in said[0]
+
+
+def test_null_removes_a_header_and_survives_being_written_and_read() -> None:
+    config = accepted(file(route="request_headers: {set: {X-A: null, X-B: b}}"))
+    again = type(config).model_validate_json(config.model_dump_json())
+    assert again.routes[0].request_headers.set == {"X-A": None, "X-B": "b"}

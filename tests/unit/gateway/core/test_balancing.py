@@ -7,10 +7,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.core.balancing import choose
 from gateway.core.book import EndpointBook
-from gateway.core.gate import Endpoint, RegionPool, build_pool
+from gateway.core.gate import Balancing, Endpoint, RegionPool, build_pool
 
 
 def endpoint(name: str, **changes: Any) -> Endpoint:
@@ -112,3 +114,105 @@ def test_every_endpoint_that_recovers_is_chosen_again() -> None:
     assert {pick(down, "round_robin", book) for _ in range(10)} == {"a"}
     up = pool(endpoint("a"), endpoint("b"))
     assert {pick(up, "round_robin", book) for _ in range(10)} == {"a", "b"}
+
+
+def busy(book: EndpointBook, **in_flight: int) -> None:
+    for name, count in in_flight.items():
+        book.load(name).in_flight = count
+
+
+def test_weights_are_met_by_draws_also_where_all_are_idle() -> None:
+    turns, rng = pool(endpoint("a", weight=3), endpoint("b")), random.Random(5)
+    for algorithm in ("weighted", "least_request", "least_connections"):
+        counts = Counter(pick(turns, algorithm, EndpointBook(), rng=rng) for _ in range(8000))
+        assert 0.7 < counts["a"] / 8000 < 0.8, algorithm
+    counts = Counter(
+        pick(
+            build_pool("api", "eu", [endpoint("a", weight=3), endpoint("b")], verdict_age_s=0, balancing=RANDOM),
+            "random",
+            EndpointBook(),
+            rng=rng,
+        )
+        for _ in range(8000)
+    )
+    assert 0.45 < counts["a"] / 8000 < 0.55
+
+
+def test_least_connections_looks_at_all_of_them() -> None:
+    book = EndpointBook()
+    busy(book, a=3, b=1, c=2)
+    assert {pick(pool(*map(endpoint, "abc")), "least_connections", book, rng=random.Random(n)) for n in range(9)} == {
+        "b"
+    }
+
+
+def test_peak_ewma_prefers_the_faster_of_two_and_counts_what_is_in_flight() -> None:
+    book = EndpointBook()
+    book.adopt("api", ["a", "b"], breaker=None, outliers=None, takes_latency=True, now=0.0)
+    for name, seconds in (("a", 0.01), ("b", 0.1)):
+        latency = book.load(name).latency
+        assert latency is not None
+        latency.add(seconds, 0.0)
+    both = pool(endpoint("a"), endpoint("b"))
+    assert {pick(both, "peak_ewma", book, rng=random.Random(n)) for n in range(9)} == {"a"}
+    busy(book, a=20)
+    assert {pick(both, "peak_ewma", book, rng=random.Random(n)) for n in range(9)} == {"b"}
+
+
+def test_resource_based_goes_by_what_endpoints_report_while_it_is_fresh() -> None:
+    book, both = EndpointBook(), pool(endpoint("a"), endpoint("b"))
+    for name, utilisation in (("a", 0.9), ("b", 0.2)):
+        book.load(name).utilisation, book.load(name).utilisation_at = utilisation, 0.0
+    assert {pick(both, "resource_based", book, rng=random.Random(n)) for n in range(9)} == {"b"}
+    assert {pick(both, "resource_based", book, rng=random.Random(n), now=60.0) for n in range(9)} == {"a", "b"}
+
+
+RANDOM = Balancing(algorithm="random")
+KEYS = [f"user-{number}".encode() for number in range(300)]
+
+
+def homes(of: RegionPool, book: EndpointBook, *, algorithm: str = "consistent_hash") -> dict[bytes, str]:
+    found = {}
+    for key in KEYS:
+        one = choose(of, algorithm, book, tried=(), rng=random.Random(1), now=0.0, key=key)
+        assert one is not None
+        found[key] = one.id
+    return found
+
+
+@given(down=st.sets(st.sampled_from("abcde"), max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_keys_stay_put_while_other_endpoints_go_and_come_home_with_their_own(down: set[str]) -> None:
+    book = EndpointBook()
+    everyone = pool(*map(endpoint, "abcde"))
+    before = homes(everyone, book)
+    during = homes(pool(*(endpoint(name, health="down" if name in down else "up") for name in "abcde")), book)
+    assert all(during[key] == home for key, home in before.items() if home not in down)
+    assert not down & set(during.values())
+    assert homes(everyone, book) == before
+
+
+def test_a_key_moves_on_from_an_endpoint_above_its_bound_and_ip_hash_stays() -> None:
+    book, three = EndpointBook(), pool(*map(endpoint, "abc"))
+    home = homes(three, book)[KEYS[0]]
+    busy(book, **{name: 50 if name == home else 1 for name in "abc"})
+    moved = choose(three, "consistent_hash", book, tried=(), rng=random.Random(1), now=0.0, key=KEYS[0])
+    stays = choose(three, "ip_hash", book, tried=(), rng=random.Random(1), now=0.0, key=KEYS[0])
+    assert moved is not None
+    assert stays is not None
+    assert (moved.id != home, stays.id) == (True, home)
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    ["weighted", "random", "least_connections", "peak_ewma", "resource_based", "ip_hash", "consistent_hash"],
+)
+def test_no_algorithm_takes_an_endpoint_twice_for_one_request(algorithm: str) -> None:
+    three = pool(*map(endpoint, "abc"))
+    tried: list[str] = []
+    for _ in range(3):
+        one = choose(three, algorithm, EndpointBook(), tried=tuple(tried), rng=random.Random(1), now=0.0, key=b"k")
+        assert one is not None
+        tried.append(one.id)
+    assert sorted(tried) == ["a", "b", "c"]
+    assert choose(three, algorithm, EndpointBook(), tried=tried, rng=random.Random(1), now=0.0, key=b"k") is None

@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.core.signing import Signer
 from gateway.core.book import EndpointBook
 from gateway.core.decision import decide, next_endpoint
 from gateway.core.explain import explain, passed_over
+from gateway.core.senders import Senders
 from gateway.core.snapshot import Forward, RoutingSnapshot
 from gateway.errors import RequestRefused
-from tests.harness.routing import head, routed, snapshot
+from tests.harness.routing import config, head, routed, snapshot
+from tests.unit.gateway.core.test_decision import SEEN, fresh
 
 
 def told(view: RoutingSnapshot, url: str = "http://h/", country: str | None = "US", **changes: Any) -> dict[str, Any]:
@@ -30,6 +33,23 @@ def test_it_has_the_shape_that_outside_programs_rely_on() -> None:
     assert all(set(entry) == {"name", "outcome", "reason"} for entry in explanation["policies"])
     assert {"region", "endpoint", "status", "reason"} <= set(explanation["decision"])
     msgspec.json.encode(explanation)
+
+
+def test_a_trusted_proxys_word_for_the_client_counts_as_for_live_requests() -> None:
+    senders = Senders.of(
+        config(
+            listeners=[{"name": "public", "bind": "127.0.0.1:8080", "trusted_proxies": ["10.0.0.0/8"]}],
+            geo={"country_header": "CF-IPCountry"},
+        )
+    )
+    view = snapshot(routed(strategy="geo_proximity"))
+    fields = [("X-Forwarded-For", "8.8.8.8"), ("CF-IPCountry", "IN")]
+    behind = told(view, country="US", client_ip="10.0.0.1", headers=fields, senders=senders)
+    assert behind["client"] == {"ip": "8.8.8.8", "country": "IN", "country_by": "CF-IPCountry"}
+    assert behind["decision"]["region"] == "ap"
+    forged = told(view, country="US", client_ip="11.0.0.1", headers=fields, senders=senders)
+    assert forged["client"] == {"ip": "11.0.0.1", "country": "US", "country_by": "address"}
+    assert forged["decision"]["region"] == "us"
 
 
 def test_every_route_before_the_matched_one_says_why_it_was_skipped() -> None:
@@ -113,4 +133,51 @@ def test_the_explanation_agrees_with_the_deed(
         [endpoint.id] if endpoint else []
     )
     if endpoint is None:
-        assert {region for region, _, _ in passed_over(view, outcome)} == {"eu", "us", "ap"}
+        assert {region for region, _, _ in passed_over(view, outcome, EndpointBook(), 0.0)} == {"eu", "us", "ap"}
+
+
+def test_consistency_names_the_regions_that_are_behind_with_what_they_lack() -> None:
+    view = fresh("us")
+    explanation = told(view, headers=[("Tidegate-Session", SEEN.partition(": ")[2].strip())])
+    assert explanation["decision"]["region"] == "us"
+    lacking = "behind_session: it has applied 6 of 7 operations of eu:a.1 in collection notes"
+    assert {one["region"] for one in explanation["candidates"] if one["reason"] == lacking} == {"eu", "ap"}
+    (policy,) = (one for one in explanation["policies"] if one["name"] == "consistency")
+    assert policy["outcome"] == "passed"
+    nobody = told(fresh(), headers=[("Tidegate-Session", SEEN.partition(": ")[2].strip())])
+    assert nobody["decision"]["reason"] == "behind_session"
+    assert {one["region"] for one in nobody["candidates"]} == {"eu", "us", "ap"}
+    assert next(one for one in nobody["policies"] if one["name"] == "consistency")["outcome"] == "refused"
+
+
+def test_a_session_is_explained_by_its_cookie_and_the_gate() -> None:
+    service = {
+        "id": "api",
+        "endpoints": [{"region": "eu", "address": f"eu-{number}:80"} for number in (1, 2, 3)],
+        "sticky_session": {"fallback": "error"},
+    }
+
+    def view(**world: Any) -> RoutingSnapshot:
+        return snapshot(services=[service], signer=Signer((b"key",)), **world)
+
+    def session(explanation: dict[str, Any]) -> tuple[str, str]:
+        policy = next(each for each in explanation["policies"] if each["name"] == "sticky_session")
+        return policy["outcome"], policy["reason"]
+
+    well = view()
+    sticky = well.routing.services["api"].sticky
+    assert sticky is not None
+    line = sticky.line(1, next(each for each in well.marked["api"].values() if each.host == "eu-3"), wall=100.0)
+    headers = [("Cookie", line[12:].partition(b";")[0].decode())]
+    kept = told(well, headers=headers, wall=100.0)
+    assert session(kept) == ("session_kept", "its cookie tidegate_session")
+    assert (kept["decision"]["endpoint"], kept["decision"]["reason"]) == ("api/eu/eu-3:80", "session_kept")
+    assert session(told(well)) == ("session_begun", "cookie_missing")
+    assert session(told(well, headers=headers, wall=9999.0)) == ("session_begun", "cookie_expired")
+    away = told(view(down=("eu-3",)), headers=headers, wall=100.0)
+    assert session(away) == ("session_away", "probe_down")
+    assert away["decision"]["reason"] == "sticky_endpoint_away"
+    held = told(well, headers=headers, wall=100.0, held={"api/eu/eu-3:80": "unreachable: trials only"})
+    assert session(held)[0] == "session_away"
+    blind = told(snapshot(services=[service]), headers=headers, wall=100.0)
+    assert session(blind) == ("session_begun", "its cookie cannot be read without the node's keys")

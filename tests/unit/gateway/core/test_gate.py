@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.gate import MAX_SEQUENCE, STALE_AFTER_INTERVALS, Endpoint, build_pool, spread
+from gateway.messages import OperatorState
 
 
 def endpoint(name: str, **changes: Any) -> Endpoint:
@@ -99,3 +100,22 @@ def test_a_rotation_is_bounded_whatever_the_weights_and_leaves_nobody_out(given_
 
 def test_two_to_one_alternates() -> None:
     assert spread([2, 1]) == [0, 1, 0]
+
+
+def test_what_an_operator_has_disabled_or_drained_is_passed_over_with_his_words() -> None:
+    off = endpoint("a", operator=OperatorState(disabled=True, reason="bad disk"))
+    gone = endpoint("b", health="down", operator=OperatorState(share=0.0, is_draining=True, reason="upgrade"))
+    pool = build_pool("api", "eu", [off, gone, endpoint("c")], verdict_age_s=1e9)
+    assert [(over.endpoint.host, over.reason, over.detail) for over in pool.passed_over] == [
+        ("a", "operator_disabled", "bad disk"),
+        ("b", "operator_drained", "upgrade"),
+    ]
+    assert names(pool.tiers[0].endpoints) == ["c"]
+    assert pool.trials == ()
+
+
+def test_a_drain_takes_turns_away_by_its_share() -> None:
+    pool = build_pool(
+        "api", "eu", [endpoint("a", weight=2, operator=OperatorState(share=0.25)), endpoint("b")], verdict_age_s=0.0
+    )
+    assert Counter(names(pool.tiers[0].sequence)) == {"a": 1, "b": 2}

@@ -71,3 +71,13 @@ def test_an_error_becomes_the_answer_to_its_sender() -> None:
     assert (answer.status, answer.reason, answer.detail) == (431, "too_many_headers", "a sentence")
     assert answer.allow == ()
     assert "GET" in answer_to(RequestRefused("x", status=405, reason="method_forbidden")).allow
+
+
+def test_what_is_no_problem_is_written_as_it_is() -> None:
+    plain = Answer(200, "discovery", "", "", fields=(b"Content-Type: application/json",), body=b"{}")
+    written = problem_response(plain, node_id="n", request_id=b"1", close=True)
+    assert written == (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Request-Id: 1\r\nContent-Type: application/json\r\n"
+        b"Connection: close\r\n\r\n{}"
+    )
+    assert problem_response(plain, node_id="n", request_id=b"1", head_only=True).endswith(b"json\r\n\r\n")

@@ -31,6 +31,7 @@ POLICY = RetryPolicy(
         (ConnectFailed("x"), "POST", True),
         (ConnectionLost("x"), "GET", True),
         (ConnectionLost("x"), "POST", False),
+        (ConnectionLost("x", was_request_sent=False), "POST", True),
         (AnswerTimeout("x"), "GET", False),
         (AnswerRefused("x"), "GET", False),
     ],

@@ -17,6 +17,7 @@ class Request:
     path: bytes = b"/"
     method: str = "GET"
     query: bytes = b""
+    body_length: int = 0
     headers: dict[bytes, list[bytes]] = field(default_factory=dict)
 
     def values(self, name: bytes) -> list[bytes]:

@@ -2,47 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.core.snapshot import build_snapshot
-from gateway.messages import EndpointState
-from tests.harness.routing import REGIONS, routed, routing, snapshot
-
-
-def test_residency_leaves_a_route_only_its_allowed_regions() -> None:
-    plan = routing(routed(data_types=["profile"])).table.routes[0]
-    assert [region.id for region in plan.regions] == ["eu"]
-    assert [(entry.region, entry.reason, entry.rule) for entry in plan.excluded] == [
-        ("us", "residency_region", "profile"),
-        ("ap", "residency_region", "profile"),
-    ]
-    assert plan.local_refusal is None
-
-
-def test_a_node_that_may_not_hold_the_data_knows_it() -> None:
-    plan = routing(routed(data_types=["profile"]), region="us").table.routes[0]
-    assert plan.local_refusal is not None
-    assert plan.local_refusal.rule == "profile"
-
-
-def test_a_data_type_without_a_rule_may_go_nowhere() -> None:
-    plan = routing(routed(data_types=["unheard-of"])).table.routes[0]
-    assert plan.regions == ()
-    assert {entry.reason for entry in plan.excluded} == {"residency_default"}
-
-
-def test_one_forbidden_type_of_several_is_enough() -> None:
-    rules = [
-        {"data_type": "profile", "allowed_regions": ["eu"]},
-        {"data_type": "catalog", "allowed_regions": "*"},
-    ]
-    plan = routing(routed(data_types=["catalog", "profile"]), residency={"rules": rules}).table.routes[0]
-    assert [region.id for region in plan.regions] == ["eu"]
-
-
-def test_an_inactive_region_serves_nothing() -> None:
-    regions = [{**REGIONS[0], "active": False}, *REGIONS[1:]]
-    plan = routing(routed(), regions=regions).table.routes[0]
-    assert [region.id for region in plan.regions] == ["us", "ap"]
-    assert plan.excluded[0].reason == "region_inactive"
+from gateway.core.snapshot import assumed, build_snapshot
+from gateway.messages import EndpointState, ResolvedEndpoint
+from tests.harness.routing import routed, routing, snapshot
 
 
 def test_a_verdict_change_shares_the_compiled_routes() -> None:
@@ -79,3 +41,42 @@ def test_a_geographic_ranking_is_made_once_for_a_country() -> None:
 def test_the_local_region_comes_first_where_the_route_prefers_it() -> None:
     view = snapshot(routed(strategy="failover", prefer_local=True), region="ap")
     assert [entry.region for entry in view.rankings["r"]] == ["ap", "eu", "us"]
+
+
+NAMED = {
+    "id": "api",
+    "endpoints": [
+        {"region": "eu", "address": "10.0.0.1:80"},
+        {"region": "eu", "dns": "api.internal", "port": 80, "weight": 3, "priority": 1},
+        {"region": "us", "dns_srv": "_http._tcp.api.internal"},
+    ],
+}
+EU, US = "api/eu/api.internal:80", "api/us/srv:_http._tcp.api.internal"
+
+
+def test_whom_a_name_stands_for_is_an_endpoint_like_any_other_once() -> None:
+    resolved = {
+        EU: (ResolvedEndpoint("10.0.0.1", 80, "api.internal"), ResolvedEndpoint("::1", 80, "api.internal")),
+        US: (ResolvedEndpoint("10.0.0.2", 8000, "a.internal", weight=5, priority=2),),
+    }
+    down = {"api/eu/[::1]:80": EndpointState("down", "connection refused")}
+    built = build_snapshot(routing(services=[NAMED]), version=1, endpoints=down, region_rtts={}, resolved=resolved)
+    eu, us = built.pools["api"]["eu"], built.pools["api"]["us"]
+    assert [[endpoint.id for endpoint in tier.endpoints] for tier in eu.tiers] == [["api/eu/10.0.0.1:80"]]
+    assert [(one.endpoint.id, one.endpoint.weight, one.detail) for one in eu.passed_over] == [
+        ("api/eu/[::1]:80", 3, "connection refused")
+    ]
+    (found,) = us.tiers[0].endpoints
+    assert (found.id, found.host, found.port) == ("api/us/10.0.0.2:8000", "10.0.0.2", 8000)
+    assert (found.weight, found.priority, found.name) == (5, 2, "a.internal")
+
+
+def test_a_name_that_stands_for_nobody_has_no_endpoints() -> None:
+    built = build_snapshot(routing(services=[NAMED]), version=1, endpoints={}, region_rtts={})
+    assert list(built.pools["api"]) == ["eu"]
+
+
+def test_without_a_network_a_name_is_taken_for_its_one_server() -> None:
+    compiled = routing(services=[NAMED])
+    built = build_snapshot(compiled, version=1, endpoints={}, region_rtts={}, resolved=assumed(compiled))
+    assert [endpoint.id for endpoint in built.pools["api"]["eu"].tiers[1].endpoints] == [EU]

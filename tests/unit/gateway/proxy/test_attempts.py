@@ -27,7 +27,7 @@ def endpoint(name: str) -> Endpoint:
 def test_a_try_is_in_flight_until_it_ends_and_ends_once() -> None:
     book = EndpointBook()
     attempts = Attempts(book)
-    attempts.begin(endpoint("a"))
+    attempts.begin(endpoint("a"), now=0.0)
     assert (book.load("a").in_flight, attempts.count, attempts.tried) == (1, 1, {"a"})
     attempts.end("a")
     attempts.end("a")
@@ -38,7 +38,7 @@ def test_a_failure_is_booked_by_whether_the_endpoint_had_the_request() -> None:
     book = EndpointBook()
     attempts = Attempts(book)
     for name, error in (("a", ConnectFailed("refused")), ("b", ConnectionLost("reset"))):
-        attempts.begin(endpoint(name))
+        attempts.begin(endpoint(name), now=0.0)
         attempts.fail(name, error, now=5.0)
     assert (book.load("a").connect_failures, book.load("a").failures) == (1, 0)
     assert (book.load("b").connect_failures, book.load("b").failures) == (0, 1)
@@ -51,7 +51,7 @@ def test_all_but_the_winner_are_dropped() -> None:
     book = EndpointBook()
     attempts = Attempts(book)
     for name in ("a", "b", "c"):
-        attempts.begin(endpoint(name))
+        attempts.begin(endpoint(name), now=0.0)
     attempts.drop_all_but("b")
     assert set(attempts.running) == {"b"}
     assert [book.load(name).in_flight for name in ("a", "b", "c")] == [0, 1, 0]

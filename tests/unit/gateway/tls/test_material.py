@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,26 @@ def test_other_settings_that_cannot_be_loaded_are_refused(authority: Authority) 
     after = config({"certificates": [pair], "min_version": "TLSv1.3"})
     with pytest.raises(TlsMaterialRefused, match="listener public"):
         load(after, previous=first, was=before)
+
+
+def behind_gateway(tls: dict[str, Any] | None) -> Config:
+    written = document()
+    written["regions"][1] |= {"reach": "gateway", "gateway": "https://us.example.com", "gateway_tls": tls}
+    written["secrets"] = {"signing_keys": ["env:KEY"]}
+    return Config.model_validate_json(json.dumps(written))
+
+
+def test_a_gateway_of_another_region_has_tls_of_its_own_which_stays_when_its_file_breaks(authority: Authority) -> None:
+    own = behind_gateway({"ca": str(authority.file)})
+    first = load(own)
+    assert first.files == (str(authority.file),)
+    assert first.services["gateway us"].context.get_ca_certs()[0]["subject"]
+    plain = load(behind_gateway(None))
+    assert (plain.files, plain.services["gateway us"].context.verify_mode) == ((), ssl.CERT_REQUIRED)
+    authority.file.write_text("nonsense")
+    again = load(own, previous=first, was=own)
+    assert again.services["gateway us"] is first.services["gateway us"]
+    assert len(again.problems) == 1
 
 
 def test_a_service_that_cannot_be_loaded_is_refused_by_its_id(authority: Authority) -> None:

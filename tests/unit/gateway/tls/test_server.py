@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from config.models import ServerTls
 from gateway.errors import TlsMaterialRefused
-from gateway.tls.server import ServerObject, files_of, load_server_side
+from gateway.tls.server import files_of, load_server_side
 from tests.harness.certificates import Authority
 
 
@@ -29,7 +29,7 @@ def tls(*pairs: dict[str, str], **settings: Any) -> ServerTls:
 
 
 def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str | None = "localhost") -> ssl.SSLObject:
-    """Both sides in memory; the client's, or the server's error with its alert."""
+    """Both sides in memory; the client's."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     here = client.wrap_bio(to_client, to_server, server_hostname=name)
     there = server.wrap_bio(to_server, to_client, server_side=True)
@@ -55,20 +55,6 @@ def test_the_same_settings_and_contents_have_one_digest_and_others_another(autho
     assert load_server_side(tls(pair, min_version="TLSv1.3")).digest != first
     Path(pair["certificate"]).write_bytes(Path(pair["certificate"]).read_bytes() + b"\n")
     assert load_server_side(tls(pair)).digest != first
-
-
-def test_a_failed_handshake_carries_the_alert_that_the_client_is_owed(authority: Authority) -> None:
-    side = load_server_side(tls(authority.issue("localhost"), min_version="TLSv1.3"))
-    with pytest.raises(ssl.SSLError) as caught:
-        shake_hands(side.context, authority.client(newest=ssl.TLSVersion.TLSv1_2))
-    alert: bytes = getattr(caught.value, "alert", b"")
-    assert (alert[0], alert[-2:]) == (21, b"\x02\x46")  # record of alerts; fatal, protocol_version
-
-
-def test_every_connection_of_a_context_takes_its_alerts_along(authority: Authority) -> None:
-    side = load_server_side(tls(authority.issue("localhost")))
-    wrapped = side.context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
-    assert isinstance(wrapped, ServerObject)
 
 
 def test_renegotiation_is_not_offered(authority: Authority) -> None:

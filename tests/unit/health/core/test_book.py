@@ -63,16 +63,16 @@ def test_regions_are_judged_apart() -> None:
 def test_a_reload_that_changes_nothing_changes_nothing_learnt() -> None:
     book = book_of(ONE, TWO)
     observe(book, ONE, ILL, rtt_s=0.08)
-    before = book.endpoints(), book.regions(steady=1.0), book.history(ONE.endpoint)
+    before = book.endpoints(steady=0.0), book.regions(steady=1.0), book.history(ONE.endpoint)
     assert reconcile(book, replace(ONE), replace(TWO)) == Reconciled((), (), (), (), ())
-    assert (book.endpoints(), book.regions(steady=1.0), book.history(ONE.endpoint)) == before
+    assert (book.endpoints(steady=0.0), book.regions(steady=1.0), book.history(ONE.endpoint)) == before
 
 
 def test_a_target_that_is_gone_is_forgotten_and_its_region_with_it() -> None:
     book = book_of(ONE, FAR)
     observe(book, FAR, ILL)
     assert reconcile(book, ONE).gone == (FAR.endpoint,)
-    assert list(book.endpoints()) == [ONE.endpoint]
+    assert list(book.endpoints(steady=0.0)) == [ONE.endpoint]
     assert list(book.regions(steady=0.0)) == ["eu"]
     with pytest.raises(KeyError):
         book.history(FAR.endpoint)
@@ -96,7 +96,7 @@ def test_another_pace_keeps_verdict_and_counts() -> None:
     observe(book, ONE, ILL)
     hasty = replace(ONE, settings=ProbeSettings(unhealthy_threshold=2))
     assert reconcile(book, hasty).paced_anew == (ONE.endpoint,)
-    assert book.endpoints()[ONE.endpoint].health == "up"
+    assert book.endpoints(steady=0.0)[ONE.endpoint].health == "up"
     assert observe(book, ONE, ILL)[0] == "endpoint api/eu/10.0.0.1:80 is down: connection refused"
 
 
@@ -116,7 +116,7 @@ def test_another_question_keeps_the_verdict_and_starts_rows_and_distance_anew(ch
     observe(book, ONE, WELL, rtt_s=0.08)
     observe(book, ONE, ILL)
     assert reconcile(book, changed).asked_anew == (ONE.endpoint,)
-    verdict = book.endpoints()[ONE.endpoint]
+    verdict = book.endpoints(steady=0.0)[ONE.endpoint]
     assert (verdict.health, verdict.failures, verdict.rtt_s) == ("up", 0, None)
 
 
@@ -143,10 +143,12 @@ def test_what_an_earlier_process_knew_is_taken_up_before_or_after_the_configurat
     observe(earlier, ONE, ILL, rtt_s=0.08)
     observe(earlier, FAR, ILL)
     book = Book() if is_restored_first else book_of(ONE, TWO)
-    assert book.restore(earlier.endpoints(), now=2.0, steady=0.0) is not is_restored_first
+    assert book.restore(earlier.endpoints(steady=0.0), now=2.0, steady=0.0) is not is_restored_first
     if is_restored_first:
         book.reconcile((ONE, TWO), now=2.0, steady=0.0)
-    assert book.endpoints() == {name: of for name, of in earlier.endpoints().items() if name != FAR.endpoint}
+    assert book.endpoints(steady=0.0) == {
+        name: of for name, of in earlier.endpoints(steady=0.0).items() if name != FAR.endpoint
+    }
     assert book.regions(steady=0.0)["eu"].reason == "0 of 2 endpoints up, 1 untested"
 
 
@@ -154,7 +156,7 @@ def test_what_was_saved_of_an_endpoint_added_by_a_later_reload_is_not_dug_out() 
     earlier = book_of(ONE, TWO)
     observe(earlier, TWO, ILL)
     book = Book()
-    book.restore(earlier.endpoints(), now=2.0, steady=0.0)
+    book.restore(earlier.endpoints(steady=0.0), now=2.0, steady=0.0)
     reconcile(book, ONE)
     reconcile(book, ONE, TWO)
-    assert book.endpoints()[TWO.endpoint].health == "untested"
+    assert book.endpoints(steady=0.0)[TWO.endpoint].health == "untested"

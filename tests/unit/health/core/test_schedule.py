@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from health.core.probe import ProbeSettings
-from health.core.schedule import FORGIVEN_S, first_due, next_due, verdict_bound_s
+from health.core.schedule import DOUBT_SHARE, FORGIVEN_S, first_due, hurried, next_due, suspected, verdict_bound_s
 
 SETTINGS = st.builds(
     ProbeSettings,
@@ -74,4 +74,25 @@ def test_an_endpoint_that_dies_is_found_out_within_the_bound(
         due = next_due(settings, due=due, started=started, rng=rng)
     # A death before the very first probe is found out by it and those that follow: the first gap counts as one.
     bound = verdict_bound_s(settings, threshold=settings.unhealthy_threshold)
-    assert busy_until - death <= bound + FORGIVEN_S
+    # Attempts that fill the whole gap leave no room to make lateness good in.
+    fills_the_gap = settings.attempt_timeout_s + late_s > settings.interval_s * (1 - settings.jitter)
+    lost_s = late_s * settings.unhealthy_threshold if fills_the_gap else 0.0
+    assert busy_until - death <= bound + FORGIVEN_S + lost_s
+
+
+@given(SETTINGS, SEEDS, st.floats(0, 10))
+def test_doubt_brings_the_next_probe_forward_and_never_puts_it_off(
+    settings: ProbeSettings, seed: int, planned_s: float
+) -> None:
+    due = hurried(settings, due=100.0 + planned_s, ended=100.0, rng=random.Random(seed))
+    assert 100.0 <= due <= 100.0 + planned_s
+    assert due <= 100.0 + DOUBT_SHARE * settings.longest_gap_s
+
+
+@given(SETTINGS, st.floats(0, 10), st.floats(0, 10))
+def test_suspicion_brings_it_forward_to_now_but_not_to_right_after_the_last(
+    settings: ProbeSettings, planned_s: float, ago_s: float
+) -> None:
+    due = suspected(settings, due=100.0 + planned_s, started=100.0 - ago_s, now=100.0)
+    assert 100.0 <= due <= 100.0 + planned_s
+    assert due in (100.0, 100.0 + planned_s) or due == 100.0 - ago_s + DOUBT_SHARE * settings.interval_s

@@ -25,7 +25,7 @@ def result(passed: bool | None, reason: str = "") -> ProbeResult:
 def ledger_after(*passed: bool | None, settings: ProbeSettings = SETTINGS) -> EndpointLedger:
     ledger = EndpointLedger(settings, now=0.0)
     for number, one in enumerate(passed, start=1):
-        ledger.observe(result(one), now=float(number))
+        ledger.observe(result(one), now=float(number), steady=float(number))
     return ledger
 
 
@@ -37,14 +37,14 @@ def test_an_endpoint_starts_untested_and_says_so() -> None:
 @pytest.mark.parametrize(("passed", "health"), [(True, "up"), (False, "down")])
 def test_the_first_result_decides_at_once(passed: bool, health: Health) -> None:
     ledger = EndpointLedger(SETTINGS, now=0.0)
-    assert ledger.observe(result(passed), now=1.0)
+    assert ledger.observe(result(passed), now=1.0, steady=1.0)
     assert (ledger.health, ledger.since) == (health, 1.0)
 
 
 def test_an_up_endpoint_goes_down_at_the_last_of_the_failures_in_a_row() -> None:
     ledger = ledger_after(WELL, ILL, ILL)
     assert ledger.health == "up"
-    assert ledger.observe(result(ILL, "http 503"), now=9.0)
+    assert ledger.observe(result(ILL, "http 503"), now=9.0, steady=9.0)
     assert (ledger.health, ledger.reason, ledger.since) == ("down", "http 503", 9.0)
 
 
@@ -55,7 +55,7 @@ def test_a_success_between_failures_starts_the_row_anew() -> None:
 def test_a_down_endpoint_comes_back_after_successes_in_a_row() -> None:
     ledger = ledger_after(ILL, WELL)
     assert ledger.health == "down"
-    assert ledger.observe(result(WELL), now=9.0)
+    assert ledger.observe(result(WELL), now=9.0, steady=9.0)
     assert (ledger.health, ledger.reason) == ("up", "http 200")
 
 
@@ -63,7 +63,7 @@ def test_an_inconclusive_result_is_kept_and_moves_nothing() -> None:
     ledger = ledger_after(WELL, ILL, ILL, None)
     assert (ledger.health, ledger.failures) == ("up", 2)
     assert ledger.last == result(None)
-    assert ledger.observe(result(ILL), now=9.0)
+    assert ledger.observe(result(ILL), now=9.0, steady=9.0)
 
 
 def test_an_endpoint_that_was_never_conclusively_probed_stays_untested() -> None:
@@ -72,8 +72,8 @@ def test_an_endpoint_that_was_never_conclusively_probed_stays_untested() -> None
 
 def test_the_reason_stays_that_of_the_decision_while_the_latest_result_stands_beside_it() -> None:
     ledger = ledger_after(ILL)
-    assert not ledger.observe(result(ILL, "http 503"), now=9.0)
-    verdict = ledger.verdict(TARGET, rtt_s=None)
+    assert not ledger.observe(result(ILL, "http 503"), now=9.0, steady=9.0)
+    verdict = ledger.verdict(TARGET, rtt_s=None, steady=0.0)
     assert verdict.reason == "connection refused"
     assert verdict.last is not None
     assert verdict.last.reason == "http 503"
@@ -82,7 +82,7 @@ def test_the_reason_stays_that_of_the_decision_while_the_latest_result_stands_be
 def test_new_thresholds_hold_from_the_next_result() -> None:
     ledger = ledger_after(WELL, ILL)
     ledger.settings = ProbeSettings(unhealthy_threshold=2)
-    assert ledger.observe(result(ILL), now=9.0)
+    assert ledger.observe(result(ILL), now=9.0, steady=9.0)
 
 
 def test_the_history_is_bounded_and_ends_with_the_latest() -> None:
@@ -102,16 +102,19 @@ def test_any_sequence_of_results_gives_the_verdict_of_a_naive_reading(
     settings = ProbeSettings(healthy_threshold=healthy_threshold, unhealthy_threshold=unhealthy_threshold)
     conclusive: list[bool] = []
     expected = "untested"
+    falls = 0
     ledger = EndpointLedger(settings, now=0.0)
     for one in sequence:
-        changed = ledger.observe(result(one), now=1.0)
+        changed = ledger.observe(result(one), now=1.0, steady=1.0)
         before = expected
         if one is not None:
             conclusive.append(one)
-            if expected == "untested" or conclusive[-healthy_threshold:] == [True] * healthy_threshold:
+            needed = healthy_threshold * (1, 1, 1, 2, 4, 8)[min(falls, 5)]
+            if expected == "untested" or conclusive[-needed:] == [True] * needed:
                 expected = "up" if one else expected
             if before == "untested" or conclusive[-unhealthy_threshold:] == [False] * unhealthy_threshold:
                 expected = expected if one else "down"
+            falls += (before, expected) == ("up", "down")
         assert ledger.health == expected
         assert changed is (before != expected)
 
@@ -166,7 +169,7 @@ def test_a_restored_verdict_goes_on_where_it_was() -> None:
     ledger = EndpointLedger(SETTINGS, now=120.0)
     assert ledger.resume(saved(), now=120.0)
     assert (ledger.health, ledger.reason, ledger.since, ledger.failures) == ("down", "connection refused", 90.0, 4)
-    ledger.observe(result(WELL), now=121.0)
+    ledger.observe(result(WELL), now=121.0, steady=121.0)
     assert ledger.health == "down"
 
 
@@ -189,3 +192,53 @@ def test_what_was_found_here_is_not_overruled_by_what_was_saved() -> None:
 def test_an_untested_verdict_that_was_saved_changes_nothing() -> None:
     ledger = EndpointLedger(SETTINGS, now=100.0)
     assert not ledger.resume(saved("untested", reason="not probed yet", last=None), now=100.0)
+
+
+def falling(*, times: int, every_s: float, settings: ProbeSettings) -> EndpointLedger:
+    """Up, and then so often down and up again as the ledger allows."""
+    ledger = EndpointLedger(settings, now=0.0)
+    steady = 0.0
+    for _ in range(times):
+        for passed, health in ((WELL, "up"), (ILL, "down")):
+            steady += every_s * (passed is ILL)
+            while ledger.health != health:
+                ledger.observe(result(passed), now=0.0, steady=steady)
+    return ledger
+
+
+@pytest.mark.parametrize(("falls", "needed"), [(1, 2), (2, 2), (3, 4), (4, 8), (5, 16), (9, 16), (50, 16)])
+def test_an_endpoint_that_flaps_must_pass_ever_more_probes_up_to_a_bound(falls: int, needed: int) -> None:
+    ledger = falling(times=falls, every_s=10.0, settings=ProbeSettings(healthy_threshold=2))
+    steady = falls * 10.0
+    for _ in range(needed - 1):
+        assert not ledger.observe(result(WELL), now=0.0, steady=steady)
+    assert ledger.observe(result(WELL), now=0.0, steady=steady)
+    assert ledger.health == "up"
+
+
+def test_an_endpoint_that_falls_now_and_then_does_not_flap() -> None:
+    ledger = falling(times=20, every_s=400.0, settings=ProbeSettings(healthy_threshold=2))
+    assert ledger.needed(steady=20 * 400.0) == 2
+
+
+def test_an_endpoint_that_is_up_and_flaps_is_degraded_until_it_has_been_calm_for_the_window() -> None:
+    ledger = falling(times=3, every_s=10.0, settings=ProbeSettings(healthy_threshold=1))
+    while ledger.health != "up":
+        ledger.observe(result(WELL), now=0.0, steady=31.0)
+    assert ledger.verdict(TARGET, rtt_s=0.001, steady=31.0).degraded == "flapping: down 3 times in 10 minutes"
+    assert ledger.verdict(TARGET, rtt_s=0.001, steady=700.0).degraded == ""
+
+
+def test_an_endpoint_that_takes_most_of_its_time_is_degraded_and_still_up() -> None:
+    ledger = ledger_after(WELL)
+    verdict = ledger.verdict(TARGET, rtt_s=0.6, steady=1.0)
+    assert (verdict.health, verdict.degraded) == ("up", "slow: more than 500ms of 1s")
+    assert ledger.verdict(TARGET, rtt_s=0.4, steady=1.0).degraded == ""
+
+
+def test_doubt_is_when_the_last_probe_did_not_say_what_the_verdict_says() -> None:
+    assert not ledger_after(WELL).is_in_doubt
+    assert ledger_after(WELL, ILL).is_in_doubt
+    assert not ledger_after(WELL, ILL, WELL).is_in_doubt
+    assert not ledger_after(ILL).is_in_doubt
+    assert ledger_after(ILL, WELL).is_in_doubt

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
-from aiohttp import web
 
+from config.mesh_keys import routing_signer
+from gateway.core.debugging import DebugLedger
+from gateway.messages import Report
 from tests.harness.control import House, connect
 from tests.harness.node import Answer, fetch, ports
-from tidegate.admin.app import serve_admin
+from tidegate.admin.app import AdminServer, serve_admin
 from tidegate.node import sockets
 from tidegate.node.control import Control
 from tidegate.node.logs import silent
@@ -25,7 +27,7 @@ class Asked:
     def __init__(self, control: Control, port: int) -> None:
         self.control = control
         self.port = port
-        self.runner: web.AppRunner
+        self.runner: AdminServer
 
     async def ask(
         self, path: str, *, method: str = "GET", body: Any = None, headers: Mapping[str, str] | None = None
@@ -40,7 +42,7 @@ async def admin(house: House) -> AsyncIterator[Asked]:
     await connect(house, control, 0)
     asked = Asked(control, ports(1)[0])
     listening: socket.socket = sockets.listen(Address("admin", "127.0.0.1", asked.port, "admin.bind"))
-    asked.runner = await serve_admin(control, listening, environ={"TOKEN": "s3cret"}, log=silent())
+    asked.runner = await serve_admin(control, listening, environ={"TOKEN": "s3cret"}, log=silent(), tasks=house.tasks)
     yield asked
     await asked.runner.cleanup()
 
@@ -95,6 +97,20 @@ async def test_explain_answers_with_every_candidate(admin: Asked) -> None:
     }
     assert explanation["decision"]["endpoint"] == "api/eu/127.0.0.1:7001"
     assert "assumed" not in explanation
+
+
+async def test_explain_believes_whom_the_listener_trusts(admin: Asked, house: House) -> None:
+    body = {"method": "GET", "url": "/", "client_ip": "81.2.69.142", "headers": {"Host": "a", "CF-IPCountry": "DE"}}
+    house.document["geo"] = {"country_header": "CF-IPCountry"}
+    house.file.write_text(json.dumps(house.document))
+    assert (await admin.control.reload("test")).ok
+    told = (await admin.ask("/v1/explain", method="POST", body=body)).json()
+    assert told["client"] == {"ip": "81.2.69.142", "country": "GB", "country_by": "address"}
+    house.document["listeners"][0]["trusted_proxies"] = ["81.2.69.0/24"]
+    house.file.write_text(json.dumps(house.document))
+    assert (await admin.control.reload("test")).ok
+    told = (await admin.ask("/v1/explain", method="POST", body=body)).json()
+    assert told["client"] == {"ip": "81.2.69.142", "country": "DE", "country_by": "CF-IPCountry"}
 
 
 @pytest.mark.parametrize(
@@ -161,3 +177,32 @@ async def test_a_defect_is_an_answer_and_not_a_closed_connection(admin: Asked, h
     house.prober.regions = fail  # type: ignore[assignment,method-assign]  # the defect to be shown
     answer = await admin.ask("/v1/status")
     assert (answer.status, answer.json()["reason"]) == (500, "defect")
+
+
+async def test_an_operator_gets_a_field_that_data_planes_believe_and_reads_what_it_brought(
+    admin: Asked, house: House
+) -> None:
+    tokens = [
+        {"name": "ops", "role": "operator", "token": "env:TOKEN"},
+        {"name": "eyes", "role": "viewer", "token": "env:OTHER"},
+    ]
+    house.document["admin"]["tokens"] = tokens
+    house.file.write_text(json.dumps(house.document))
+    house.environ |= {"TOKEN": "s3cret", "OTHER": "0ther"}
+    assert (await admin.control.reload("test")).ok
+    ops = {"Authorization": "Bearer s3cret"}
+    for body, status in (({"valid_s": 0}, 400), ({"valid_s": 9999}, 400), (b"{", 400), ({"x": 1}, 400)):
+        assert (await admin.ask("/v1/explanations", method="POST", body=body, headers=ops)).status == status
+    eyes = {"Authorization": "Bearer 0ther"}
+    assert (await admin.ask("/v1/explanations", method="POST", headers=eyes)).status in {401, 403}
+
+    made = (await admin.ask("/v1/explanations", method="POST", body={"valid_s": 60}, headers=ops)).json()
+    assert made["name"] == "Tidegate-Debug"
+    signer = routing_signer(admin.control.configuration.loaded.config, environ=house.environ)
+    assert signer is not None
+    assert DebugLedger().takes(signer, [made["value"].encode()], now=admin.control.wall())
+
+    await connect(house, admin.control, 1, Report(1, 0, 0, [], [], explanations=[{"id": "a-1", "route": "r"}]))
+    assert (await admin.ask("/v1/explanations/a-1", headers=ops)).json() == {"id": "a-1", "route": "r"}
+    missing = await admin.ask("/v1/explanations/a-2", headers=ops)
+    assert (missing.status, missing.json()["reason"]) == (404, "no_such_explanation")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.messages import EndpointCount, Report
+from gateway.messages import EndpointCount, MirrorCount, Report
 from tests.harness.control import House, connect, routes
 from tidegate.admin.metrics import Exposition
 from tidegate.node.control import Control
@@ -41,6 +41,22 @@ async def test_reports_of_all_data_planes_are_one_set_of_counters(house: House) 
     assert found["tidegate_workers_serving", ()] == 2
     assert found["tidegate_upstream_attempts_total", (("endpoint", ENDPOINT),)] == 10
     assert found["tidegate_upstream_failures_total", (("endpoint", ENDPOINT), ("stage", "connect"))] == 4
+
+
+async def test_copies_are_counted_by_what_became_of_them(house: House) -> None:
+    control = house.control()
+    await connect(house, control, 0, Report(1, 0, 0, [], [], mirrors=[MirrorCount("r", "shadow", "5xx", 3)]))
+    labels = (("outcome", "5xx"), ("route", "r"), ("service", "shadow"))
+    assert samples(control)["tidegate_mirrored_requests_total", labels] == 3
+
+
+async def test_what_was_lost_or_failed_quietly_is_counted_and_the_node_says_that_it_is_not_well(house: House) -> None:
+    control = house.control()
+    await connect(house, control, 0, Report(1, 0, 0, [], [], failed_conditions={"api/1": 3}, audit_lost=2))
+    found = samples(control)
+    assert found["tidegate_failed_conditions_total", (("route", "api"), ("rule", "1"))] == 3
+    assert found["tidegate_audit_records_lost_total", ()] == 2
+    assert any("audit records lost" in reason for reason in control.degraded())
 
 
 async def test_health_is_a_number_and_what_is_untested_has_none(house: House) -> None:

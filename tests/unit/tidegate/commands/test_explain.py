@@ -20,14 +20,21 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def run(file: Path, url: str = "http://a.example/x", *, method: str = "GET", as_json: bool = False) -> tuple[int, str]:
+def run(
+    file: Path,
+    url: str = "http://a.example/x",
+    *,
+    method: str = "GET",
+    as_json: bool = False,
+    headers: tuple[tuple[str, str], ...] = (("Accept", "*/*"),),
+) -> tuple[int, str]:
     out = io.StringIO()
     err = io.StringIO()
     code = offline(
         file,
         method=method,
         url=url,
-        headers=[("Accept", "*/*")],
+        headers=headers,
         client_ip="81.2.69.142",
         as_json=as_json,
         environ={},
@@ -45,6 +52,19 @@ def test_offline_every_candidate_has_its_reason_and_health_is_assumed(file: Path
     assert all(candidate["reason"] for candidate in explanation["candidates"])
     assert "assumed" in explanation
     assert explanation["client"]["country"] == "GB"
+
+
+def test_a_trusted_proxy_names_the_country(file: Path) -> None:
+    changed = document()
+    changed["listeners"][0]["trusted_proxies"] = ["81.2.69.0/24"]
+    changed["geo"] = {"country_header": "CF-IPCountry"}
+    file.write_text(json.dumps(changed))
+    _, told = run(file, headers=(("CF-IPCountry", "DE"),))
+    assert "client 81.2.69.142 (DE by CF-IPCountry)" in told
+    changed["listeners"][0]["trusted_proxies"] = []
+    file.write_text(json.dumps(changed))
+    _, told = run(file, headers=(("CF-IPCountry", "DE"),))
+    assert "client 81.2.69.142 (GB)" in told
 
 
 def test_for_people_it_is_a_table(file: Path) -> None:

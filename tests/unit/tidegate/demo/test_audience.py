@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tidegate.demo.acts import ACTS
 from tidegate.demo.audience import Audience, Reader, Spectator
 from tidegate.demo.picture import Picture, Scene, picture
+from tidegate.demo.play import ACTS
 from tidegate.demo.promises import Promise
 from tidegate.demo.report import Played
 from tidegate.demo.setting import PORTS_NEEDED, plan

@@ -26,7 +26,7 @@ def test_three_regions_get_two_backends_and_one_node_each(planned: Plan) -> None
 
 def test_no_two_things_share_an_address(planned: Plan) -> None:
     addresses = [one.address for one in planned.backends]
-    addresses += [address for node in planned.nodes for address in (node.public, node.admin)]
+    addresses += [address for node in planned.nodes for address in (node.public, node.admin, node.peer)]
     assert len(set(addresses)) == PORTS_NEEDED
 
 
@@ -43,6 +43,7 @@ def test_the_environment_makes_the_common_file_a_nodes_own(planned: Plan) -> Non
         "TIDEGATE_NODE__DATA_DIR": "/somewhere/gw-us-east.data",
         "TIDEGATE_LISTENERS__0__BIND": node.public,
         "TIDEGATE_ADMIN__BIND": node.admin,
+        "TIDEGATE_PEER__BIND": node.peer,
     }
 
 

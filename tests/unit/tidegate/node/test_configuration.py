@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from config.core.signing import Signer
+from config.loader import load_file
 from tests.harness.configuration import document, load
 from tidegate.node.configuration import Attempt, Configuration
 
@@ -92,3 +95,33 @@ async def test_a_default_that_does_not_fit_was_warned_of_at_the_start_and_refuse
     configuration = Configuration(load(file=file), degraded=None, wall=lambda: 5.0, may_open=100)
     edit(file, lambda changed: changed["routes"][0].update(id="renamed"))
     assert (await configuration.reload(file, environ={})).changed
+
+
+async def test_a_changed_key_file_is_what_explanations_go_by(file: Path, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("one")
+    edit(
+        file,
+        lambda changed: changed.update(
+            secrets={"signing_keys": [f"file:{key}"]},
+            admin={"tokens": [{"name": "a", "role": "admin", "token": "env:T"}]},
+        ),
+    )
+    configuration = Configuration(
+        load_file(file, environ={"T": "t"}), degraded=None, wall=lambda: 5.0, environ={}, look_every_s=0.01
+    )
+    assert signs_like(configuration, b"one")
+    changed = asyncio.Event()
+    following = asyncio.get_running_loop().create_task(configuration.follow_keys(changed.set), name="keys")
+    try:
+        key.write_text("another")
+        async with asyncio.timeout(10):
+            await changed.wait()
+    finally:
+        following.cancel()
+    assert signs_like(configuration, b"another")
+
+
+def signs_like(configuration: Configuration, key: bytes) -> bool:
+    signer = configuration.routing.signer
+    return signer is not None and signer.seal("p", b"") == Signer([key]).seal("p", b"")

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway.messages import DURATION_BUCKETS_S, Hello, Publication, Report, RouteCount
-from tests.harness.control import House
+from gateway.messages import DURATION_BUCKETS_S, EndpointCount, Hello, Publication, Report, RouteCount
+from health.core.discovery import Answer, Found
+from tests.harness.control import House, connect
 from tidegate.demo import waiting
 from tidegate.node.channel import memory_pair
 
@@ -125,3 +126,58 @@ async def test_a_disk_that_is_full_is_said_and_serving_goes_on(house: House) -> 
     (house.file.parent / "data").rename(house.file.parent / "gone")
     control.save_verdicts()
     assert any("cannot keep verdicts" in line["event"] for line in house.lines)
+
+
+NAMED = {"region": "eu", "dns": "api.test", "port": 80}
+
+
+def stands_for(*hosts: str) -> Answer:
+    return Answer(tuple(Found(0, host, 80, "api.test") for host in hosts), 0.1)
+
+
+def with_a_name(house: House) -> None:
+    house.document["services"][0]["endpoints"].append(NAMED)
+    house.document["discovery"] = {"min_ttl": "100ms", "max_ttl": "200ms"}
+    house.write()
+
+
+async def test_whom_a_name_stands_for_is_published_and_probed_and_so_is_a_change(house: House) -> None:
+    with_a_name(house)
+    house.resolver.answers["api.test"] = stands_for("10.0.0.1")
+    control = house.control()
+    await until(lambda: "api/eu/10.0.0.1:80" in house.prober.targets)
+    await until(lambda: control.snapshot and control.snapshot.resolved)
+    house.resolver.answers["api.test"] = stands_for("10.0.0.2")
+    await until(lambda: "api/eu/10.0.0.2:80" in house.prober.targets)
+    assert "api/eu/10.0.0.1:80" not in house.prober.targets
+    assert ENDPOINT in house.prober.targets
+    await until(
+        lambda: (
+            control.snapshot and [one.host for one in control.snapshot.resolved["api/eu/api.test:80"]] == ["10.0.0.2"]
+        )
+    )
+
+
+async def test_whom_a_name_stood_for_outlives_the_process_although_no_resolver_answers(house: House) -> None:
+    with_a_name(house)
+    house.resolver.answers["api.test"] = stands_for("10.0.0.1")
+    first = house.control()
+    await until(lambda: first.snapshot and first.snapshot.resolved)
+    first.save_verdicts()
+    house.resolver.answers.clear()
+    second = house.control()
+    assert second.snapshot is not None
+    assert [one.host for one in second.snapshot.resolved["api/eu/api.test:80"]] == ["10.0.0.1"]
+    assert "api/eu/10.0.0.1:80" in house.prober.targets
+    await until(lambda: second.names.ledgers()[0].reason == "SERVFAIL from 192.0.2.53")
+    assert second.names.found()
+
+
+async def test_what_data_planes_fail_at_is_probed_at_once(house: House) -> None:
+    control = house.control()
+    counts = [
+        EndpointCount(ENDPOINT, attempts=2, connect_failures=1, failures=0, in_flight=0),
+        EndpointCount("api/us/127.0.0.1:7002", attempts=2, connect_failures=0, failures=0, in_flight=0),
+    ]
+    await connect(house, control, 0, Report(1, 1, 0, [], counts))
+    assert house.prober.suspected == [ENDPOINT]

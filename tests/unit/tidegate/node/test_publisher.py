@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from gateway.messages import EndpointState, FromDataPlane, Heartbeat, Hello, Publication, Report, ToDataPlane
+from gateway.messages import (
+    EndpointState,
+    FromDataPlane,
+    Heartbeat,
+    Hello,
+    Publication,
+    Replicated,
+    Report,
+    ToDataPlane,
+)
 from tidegate.demo.waiting import until
 from tidegate.node.channel import Channel, memory_pair
 from tidegate.node.logs import silent
@@ -156,3 +165,21 @@ async def test_a_stranger_is_hung_up_on(stage: Stage, first: FromDataPlane) -> N
     await stage.publisher.serve(theirs)
     assert await ours.receive() is None
     assert stage.publisher.sessions == {}
+
+
+async def test_how_far_the_data_is_reaches_everybody_the_newest_only_and_whoever_comes_later(stage: Stage) -> None:
+    stage.publisher.publish()
+    channel = await stage.connect(Hello(0, 7))
+    await next_publication(channel)
+    last = Replicated({"eu": {"notes": {"eu:a.1": 2}}}, {})
+    stage.publisher.replicated(Replicated({}, {}))
+    stage.publisher.replicated(last)
+    later = await stage.connect(Hello(1, 8))
+    await next_publication(later)
+    for each in (channel, later):
+        async with asyncio.timeout(5):
+            while not isinstance(message := await each.receive(), Replicated):
+                assert message is not None
+        assert message == last
+    channel.close()
+    later.close()

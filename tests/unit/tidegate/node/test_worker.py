@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import PublicationRefused
-from gateway.messages import FromDataPlane, Heartbeat, Hello, Publication, Report, ToDataPlane
+from gateway.messages import FromDataPlane, Heartbeat, Hello, Publication, Replicated, Report, ToDataPlane
 from tests.harness.node import ports
 from tidegate.demo.waiting import until
 from tidegate.node import sockets
@@ -42,6 +42,7 @@ class Remembering:
         self.config_digest: str | None = None
         self.accepting: list[socket.socket] = []
         self.heartbeats = 0
+        self.told: Replicated | None = None
         self.drained_for: float | None = None
         self.refuses = False
 
@@ -52,6 +53,9 @@ class Remembering:
 
     def heartbeat(self, message: Heartbeat) -> None:
         self.heartbeats += 1
+
+    def replicated(self, message: Replicated) -> None:
+        self.told = message
 
     async def listen(self, listener: str, sock: socket.socket) -> Accepting:
         return Accepting(self, sock)
@@ -138,6 +142,8 @@ async def test_a_worker_is_ready_once_it_routes_by_something_and_says_by_what(st
     await control.send(Heartbeat(4))
     await control.send(Publication(5, "digest"))
     await until(lambda: stage.plane.version == 5, within_s=5, what="version 5")
+    await control.send(Replicated({"eu": {"notes": {"eu:a.1": 7}}}, {}))
+    await until(lambda: stage.plane.told is not None, within_s=5, what="it is told of the data", every_s=0)
     assert (stage.ready, stage.plane.heartbeats) == (1, 1)
 
 

@@ -1,0 +1,94 @@
+"""The gateways' promises, judged by what clients were told and what backends executed.
+
+Each checker names what it found against the promise, and nothing where all is well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from chaos.mesh.plan import FORBIDDEN, LIMIT_BURST, LIMIT_RATE, REGIONS, SHARED_BURST, SHARED_RATE
+from chaos.traffic.history import Exchange, History
+
+
+def mixed(history: History) -> Iterator[str]:
+    """No client gets another's answer, on HTTP or on a WebSocket."""
+    for one in history.exchanges:
+        if one.is_served and one.echoed != one.token:
+            yield f"{one.token} in {one.region} was answered with {one.echoed}"
+    for echo in history.echoes:
+        if echo.got is not None and echo.got.partition(" ")[2] != echo.sent:
+            yield f"{echo.socket} said {echo.sent!r} and heard {echo.got!r}"
+
+
+def executed_twice(history: History) -> Iterator[str]:
+    """What may not be repeated is not executed twice, whatever was tried."""
+    times = Counter(arrival.token for arrival in history.arrivals if arrival.method == "POST" and arrival.token)
+    yield from (f"{token} was executed {count} times" for token, count in times.items() if count > 1)
+
+
+def executed_nowhere(history: History) -> Iterator[str]:
+    """Every answer stands in the log of the very backend that it names."""
+    logged = {(arrival.backend, arrival.method, arrival.token) for arrival in history.arrivals}
+    for one in history.exchanges:
+        if one.is_served and (one.backend, one.method, one.token) not in logged:
+            yield f"{one.method} {one.token} was answered by {one.backend}, which has not seen it"
+
+
+def at_forbidden_region(history: History) -> Iterator[str]:
+    """Nothing that is bound to a place is sent elsewhere, and the forbidden region's node never takes it."""
+    for arrival in history.arrivals:
+        if arrival.path.startswith("/bound/") and arrival.region == FORBIDDEN:
+            yield f"{arrival.token} reached {arrival.backend}"
+    for one in history.exchanges:
+        if one.route == "bound" and one.region == FORBIDDEN and one.is_served:
+            yield f"{one.token} was served by the gateway of {FORBIDDEN}"
+
+
+def after_drain(history: History, drained: Sequence[tuple[str, float, float]]) -> Iterator[str]:
+    """`drained`: backends with the span in which their drain was finished. Nothing new arrives there in it."""
+    for backend, since, until in drained:
+        for arrival in history.arrivals:
+            if arrival.backend == backend and since <= arrival.at < until:
+                yield f"{arrival.method} {arrival.path} reached {backend} {arrival.at - since:.2f} s after its drain"
+
+
+def over_limit(history: History) -> dict[str, int]:
+    """By region: most admitted requests of its node above what any window of the limit allows."""
+    return {
+        region: _excess(_admitted(history.exchanges, "limited", region), rate=LIMIT_RATE, burst=LIMIT_BURST)
+        for region in REGIONS
+    }
+
+
+def over_shared_limit(history: History) -> int | None:
+    """The same of the limit that all nodes count together; None where there is none."""
+    admitted = _admitted(history.exchanges, "shared", *REGIONS)
+    return _excess(admitted, rate=SHARED_RATE, burst=SHARED_BURST) if admitted else None
+
+
+def _admitted(exchanges: Sequence[Exchange], route: str, *regions: str) -> list[tuple[float, float]]:
+    """Each request of a limited route that was let in: a node did it after its begin and before its end."""
+    return sorted(
+        (one.began, one.ended)
+        for one in exchanges
+        if one.route == route and one.region in regions and one.status not in {429, None}
+    )
+
+
+def _excess(admitted: Sequence[tuple[float, float]], *, rate: float, burst: int) -> int:
+    """The most that any window holds beyond burst + rate * length, in whole requests.
+
+    Only what lies in a window as a whole counts as let in within it: one that was let in before a fault and answered
+    after it says nothing about the time of its answer.
+    """
+    worst = 0.0
+    by_end = sorted(admitted, key=lambda one: one[1])
+    for start in sorted({began for began, _ in admitted}):
+        inside = 0
+        for began, ended in by_end:
+            if began >= start:
+                inside += 1
+                worst = max(worst, inside - burst - rate * (ended - start))
+    return int(worst)

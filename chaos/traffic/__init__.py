@@ -1,0 +1,1 @@
+"""Known traffic: clients whose every request is made to be recognised, and whose every answer is on record."""

@@ -1,0 +1,31 @@
+"""Which country does a record of a database, or a header of a CDN, mean? Whatever is no ISO 3166-1 code is none.
+
+{"country": {"iso_code": "DE"}}   MaxMind, DB-IP          {"country_code": "DE"}   ip-location-db, IPinfo
+{"country": "DE"}                 older IPinfo            `XX`, `T1`, `ZZ`, ...    unknown, Tor: no country
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_NOWHERE: Final = frozenset(("XX", "ZZ", "EU", "AP"))
+"""Written where the country is not known: nobody's, nobody's, and two regions of registries."""
+
+
+def country_of_code(code: object) -> str | None:
+    """Two letters, in capitals; None for everything else."""
+    if not isinstance(code, str) or len(code) != 2 or not (code.isascii() and code.isalpha()):
+        return None
+    capitals = code.upper()
+    return None if capitals in _NOWHERE else capitals
+
+
+def country_in(record: object) -> str | None:
+    """Of a database's record for an address; None where it names no country."""
+    if not isinstance(record, Mapping):
+        return None
+    country = record.get("country")
+    if isinstance(country, Mapping):
+        country = country.get("iso_code")
+    return country_of_code(country) or country_of_code(record.get("country_code"))

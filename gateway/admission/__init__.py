@@ -1,0 +1,1 @@
+"""What admission needs of the world: credential files, password hashing, keys of token issuers, shared counters."""

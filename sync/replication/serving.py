@@ -1,0 +1,143 @@
+"""What does a peer get when it asks? What it lacks of the streams that its region may hold, and nothing of the others.
+
+    Pull ──> confirmations taken down ──> streams in the asked order, until the asked bytes are used up ──> Pulled
+                                             └─ nothing there: wait for news, at most as long as was asked
+
+A region that may not hold a stream gets the same answer as for one that does not exist: not even its heads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sync.core.confirmations import Confirmations
+from sync.core.dots import region_of, store_of
+from sync.core.plans import CollectionPlan
+from sync.core.wire import PROTOCOL, Pull, Pulled, Refusal, StreamHave, StreamNews
+from sync.errors import CursorExpired
+from sync.replication.link import UNVERSIONED, PeerRefused, Versions
+from sync.store import Store
+
+MAX_WAIT_S: Final = 20.0
+MAX_OPERATIONS: Final = 10_000
+MAX_BYTES: Final = 16 << 20
+"""Of one answer, whatever was asked for."""
+
+Transfer = Callable[[str, str, int, int], None]
+"""(stream, peer region, operations, bytes): told for each stream of each answer that carries something."""
+
+
+class Serving:
+    """One store's answers. `now` is monotonic seconds, `wall` Unix time."""
+
+    def __init__(
+        self,
+        store: Store,
+        plans: Mapping[str, CollectionPlan],
+        *,
+        region: str,
+        member: Callable[[], str],
+        confirmations: Confirmations,
+        on_confirmed: Callable[[str], None],
+        on_heard: Callable[[str, str], None] = lambda stream, member: None,
+        on_transfer: Transfer,
+        versions: Versions = UNVERSIONED,
+        now: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        """`on_confirmed` is told the stream in which a member has just confirmed more, `on_heard` (stream, member) each
+        time that a member asks."""
+        self._store = store
+        self.plans = plans
+        self.heard: dict[str, float] = {}
+        """By member: when it last asked."""
+        self._region = region
+        self._member = member
+        self._confirmations = confirmations
+        self._on_confirmed = on_confirmed
+        self._on_heard = on_heard
+        self._on_transfer = on_transfer
+        self._versions = versions
+        self._now = now
+        self._wall = wall
+
+    async def pull(self, request: Pull, *, region: str) -> Pulled:
+        """Answer a peer that stands in `region`, as its certificate or signature proves. Raises PeerRefused."""
+        if region_of(request.member) != region:
+            raise PeerRefused(f"member {request.member} speaking for region {region}, expected one of its own stores")
+        if request.member == self._member():
+            # Another node of this very store, which several share: it has what this one has, and confirms nothing.
+            return Pulled(PROTOCOL, request.member, self._wall(), ())
+        self.heard[request.member] = self._now()
+        asked, refused = self._permitted(request, region)
+        await self._take_confirmations(request.member, asked)
+        until = self._now() + min(MAX_WAIT_S, max(0.0, request.wait_s))
+        while True:
+            positions = {have.stream: (await self._store.cursor(have.stream)).position for have in asked}
+            news, expired = await self._news(request, asked, region)
+            left_s = until - self._now()
+            if any(one.operations for one in news) or expired or left_s <= 0 or not asked:
+                return Pulled(PROTOCOL, self._member(), self._wall(), tuple(news), (*refused, *expired))
+            await self._wait(positions, left_s)
+
+    def _permitted(self, request: Pull, region: str) -> tuple[list[StreamHave], list[tuple[str, Refusal]]]:
+        asked: list[StreamHave] = []
+        refused: list[tuple[str, Refusal]] = []
+        for have in request.streams:
+            plan = self.plans.get(have.stream)
+            if plan is None or not plan.is_here or region not in plan.regions:
+                refused.append((have.stream, "not_permitted"))
+            else:
+                asked.append(have)
+        return asked, refused
+
+    async def _take_confirmations(self, member: str, asked: list[StreamHave]) -> None:
+        for have in asked:
+            if store_of(have.life) != member:
+                raise PeerRefused(f"member {member} in the life {have.life}, expected one of its own")
+            self._on_heard(have.stream, member)
+            self._versions.heard(member, have.stream, have.resolver)
+            before = self._confirmations.life(have.stream, member)
+            if self._confirmations.confirmed(have.stream, have.life, have.applied):
+                await self._store.acknowledge(have.stream, have.life, have.applied)
+                if before is not None and before != have.life:
+                    await self._store.forget_member(have.stream, before)
+                self._on_confirmed(have.stream)
+
+    async def _news(
+        self, request: Pull, asked: list[StreamHave], region: str
+    ) -> tuple[list[StreamNews], list[tuple[str, Refusal]]]:
+        left = min(MAX_BYTES, max(1, request.max_bytes))
+        most = min(MAX_OPERATIONS, max(1, request.max_operations))
+        news: list[StreamNews] = []
+        expired: list[tuple[str, Refusal]] = []
+        for have in asked:
+            heads = (await self._store.heads(have.stream)).received
+            operations = []
+            if left > 0 and any(have.received.get(origin, 0) < seq for origin, seq in heads.items()):
+                try:
+                    operations = await self._store.operations_after(
+                        have.stream, have.received, max_operations=most, max_bytes=left
+                    )
+                except CursorExpired:
+                    expired.append((have.stream, "refetch"))
+                    continue
+            size = sum(operation.size() for operation in operations)
+            left -= size
+            if operations:
+                self._on_transfer(have.stream, region, len(operations), size)
+            news.append(StreamNews(have.stream, tuple(operations), heads, self._versions.version(have.stream)))
+        return news, expired
+
+    async def _wait(self, positions: Mapping[str, int], timeout_s: float) -> None:
+        """Until any of the streams has moved behind its position, or time is up."""
+        async with asyncio.TaskGroup() as group:
+            waits = [
+                group.create_task(self._store.wait_for_change(stream, position, timeout_s=timeout_s))
+                for stream, position in positions.items()
+            ]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()

@@ -1,0 +1,175 @@
+"""No byte of bound data reaches a region that may not have it, whatever dies; what crosses a border is on record."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from gateway.messages import EndpointState
+from tests.harness.dataplane import Bench, Connection, ScriptedEndpoint, always_ok, free_port, until
+
+BODY = b"secret-of-a-client"
+POST = b"PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+REGIONS = [
+    {"id": "eu", "priority": 1, "capacity": "1/s", "compliance_zones": ["gdpr"]},
+    {"id": "ie", "priority": 2, "capacity": "1/s", "compliance_zones": ["gdpr"]},
+    {"id": "us", "priority": 3},
+]
+BOUND: dict[str, Any] = {
+    "data_types": ["profile"],
+    "region_routing": {
+        "strategy": "weighted",
+        "region_weights": {"us": 1000, "eu": 1, "ie": 1},
+        "rules": [{"when": "true || client.country == 'US'", "regions": ["us"]}],
+        "preference_header": "X-Region",
+        "prefer_local": False,
+    },
+}
+RESIDENCY = {"rules": [{"data_type": "profile", "zones": ["gdpr"]}], "audit": {}}
+SERVICE = {
+    "retries": {"max_retries": 5, "hedge_after": "20ms", "min_retries": "1000/s", "methods": ["GET", "PUT"]},
+    "timeouts": {"connect": "300ms", "response_head": "300ms", "idle": "2s"},
+}
+
+
+def bench(**fields: Any) -> Bench:
+    settings = {"regions": REGIONS, "route": BOUND, "service": SERVICE, "document": {"residency": RESIDENCY}}
+    return Bench(**(settings | fields))
+
+
+async def reset(connection: Connection) -> None:
+    await connection.head()
+    connection.reset()
+
+
+async def refuse_service(connection: Connection) -> None:
+    await connection.head()
+    await connection.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+
+
+async def nonsense(connection: Connection) -> None:
+    await connection.head()
+    await connection.send(b"what?\r\n\r\n")
+
+
+async def silence(connection: Connection) -> None:
+    await connection.head()
+    await asyncio.sleep(0.5)
+
+
+@pytest.mark.parametrize("failing", [reset, refuse_service, nonsense, silence])
+async def test_with_every_allowed_region_failing_nothing_reaches_the_others(failing: Any) -> None:
+    async with bench() as here:
+        for region in ("eu", "ie"):
+            await here.endpoint(failing, region=region)
+        forbidden = await here.endpoint(region="us")
+        await here.publish()
+        for wish in (b"", b"X-Region: us\r\n"):
+            reply = await here.ask(POST.replace(b"Host: h\r\n", b"Host: h\r\n" + wish))
+            assert reply.status in {502, 503, 504}
+        assert (forbidden.connections, forbidden.received) == (0, [])
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_with_every_allowed_region_dead_nothing_reaches_the_others_and_the_rule_is_named(is_known: bool) -> None:
+    async with bench() as here:
+        dead = [here.add_address(f"127.0.0.1:{free_port()}", region=region) for region in ("eu", "ie")]
+        forbidden = await here.endpoint(region="us")
+        if is_known:
+            here.states |= {name: EndpointState("down", "connection refused") for name in dead}
+        await here.publish()
+        reply = await here.ask(POST)
+        assert reply.status in {502, 503}
+        assert reply.problem["rule"] == "profile"
+        assert forbidden.connections == 0
+        denied = [record for record in here.audited if record["kind"] == "denied"]
+        assert [(record["rule"], record["route"], record["source"]) for record in denied] == [("profile", "all", "eu")]
+
+
+async def test_a_spill_goes_to_allowed_regions_only() -> None:
+    async with bench(service={}) as here:
+        allowed = [await here.endpoint(region=region) for region in ("eu", "ie")]
+        forbidden = await here.endpoint(region="us")
+        await here.publish()
+        for _ in range(4):
+            for _ in range(40):
+                assert (await here.ask(POST)).status == 200
+            await asyncio.sleep(0.15)
+        assert sum(len(each.received) for each in allowed) == 160
+        assert forbidden.connections == 0
+
+
+async def test_a_transfer_to_another_region_is_on_record_with_its_rule() -> None:
+    route = {**BOUND, "region_routing": {"strategy": "failover"}}
+    async with bench(route=route, service={}) as here:
+        here.add_address(f"127.0.0.1:{free_port()}", region="eu")
+        await here.endpoint(region="ie")
+        await here.publish()
+        reply = await here.ask(POST)
+        assert reply.status == 200
+        (record,) = here.audited
+        assert (record["kind"], record["source"], record["destination"]) == ("transfer", "eu", "ie")
+        assert record["rule"] == "profile"
+        assert record["request_id"].encode() == reply.field(b"x-request-id")
+
+
+async def test_without_an_audit_nothing_is_recorded() -> None:
+    async with bench(document={"residency": {"rules": RESIDENCY["rules"]}}) as here:
+        here.add_address(f"127.0.0.1:{free_port()}", region="eu")
+        await here.publish()
+        assert (await here.ask(POST)).status in {502, 503}
+        assert here.audited == []
+
+
+AGREED = {
+    **RESIDENCY,
+    "transfer_agreements": [
+        {"id": "scc", "source": "eu", "destination": "us", "data_types": ["profile"], "expires": "2023-11-14"}
+    ],
+}
+LAST_SECOND = 1_700_006_399.0
+"""2023-11-14 23:59:59 UTC."""
+
+
+async def agreed(here: Bench) -> ScriptedEndpoint:
+    here.wall = LAST_SECOND - 5
+    us = await here.endpoint(always_ok, region="us")
+    await here.publish()
+    return us
+
+
+async def test_an_agreement_that_expires_while_running_ends_without_a_reload() -> None:
+    async with bench(document={"residency": AGREED}) as here:
+        us = await agreed(here)
+        assert (await here.ask(POST)).status == 200
+        assert [(record["kind"], record["rule"]) for record in here.audited] == [("transfer", "scc")]
+        here.wall = LAST_SECOND + 1.5
+        snapshot = here.plane.snapshot
+        await until(lambda: here.plane.snapshot is not snapshot, "the agreement ends")
+        reply = await here.ask(POST)
+        assert (reply.status, reply.problem["rule"]) == (503, "profile")
+        assert len(us.received) == 1
+
+
+async def test_a_request_that_was_decided_before_an_agreement_ended_is_not_retried_there_after() -> None:
+    route = {**BOUND, "region_routing": {"strategy": "failover"}}
+    go = asyncio.Event()
+
+    async def late(connection: Connection) -> None:
+        await connection.head()
+        await go.wait()
+        connection.reset()
+
+    async with bench(route=route, document={"residency": AGREED}, service={}) as here:
+        eu = await here.endpoint(late, region="eu")
+        us = await agreed(here)
+        async with here.client() as client:
+            await client.send(b"GET /p HTTP/1.1\r\nHost: h\r\n\r\n")
+            await until(lambda: bool(eu.received), "the request is at its first endpoint")
+            snapshot, here.wall = here.plane.snapshot, LAST_SECOND + 1.5
+            await until(lambda: here.plane.snapshot is not snapshot, "the agreement ends")
+            go.set()
+            assert (await client.reply()).status in {502, 503}
+        assert us.connections == 0

@@ -1,0 +1,57 @@
+"""What is held more than before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaos.checking import resources
+from chaos.mesh.plan import KEPT_OPERATIONS
+from chaos.mesh.processes import Held
+from chaos.traffic.history import Churn
+
+BEFORE = Held(4, 200 << 20, 100, 20)
+
+
+def test_as_before_and_a_little_more_is_well() -> None:
+    more = replace(BEFORE, memory_bytes=210 << 20, descriptors=105, threads=22)
+    assert [*resources.not_back({"eu": BEFORE}, {"eu": more}, memory_mib=48)] == []
+
+
+@pytest.mark.parametrize(
+    ("leak", "said"),
+    [
+        ({"processes": 3}, "3 processes"),
+        ({"memory_bytes": 300 << 20}, "100 MiB more memory"),
+        ({"descriptors": 200}, "200 descriptors"),
+        ({"threads": 60}, "60 threads"),
+        ({"in_flight": 1}, "1 requests in flight"),
+        ({"connections": 2}, "2 client connections"),
+        ({"half_closed": 9}, "9 connections whose other end is gone"),
+    ],
+)
+def test_each_kind_of_leak_is_said(leak: dict[str, int], said: str) -> None:
+    (found,) = resources.not_back({"eu": BEFORE}, {"eu": replace(BEFORE, **leak)}, memory_mib=48)
+    assert found.startswith(f"eu: {said}")
+
+
+def test_a_disk_may_grow_with_what_was_written_and_not_beyond() -> None:
+    mebibytes = replace(BEFORE, disk_bytes=20 << 20)
+    assert [*resources.overgrown({"eu": BEFORE}, {"eu": mebibytes}, writes=5_000, requests=0)] == []
+    logs = replace(BEFORE, wal_bytes=40 << 20)
+    assert [*resources.overgrown({"eu": BEFORE}, {"eu": logs}, writes=0, requests=0)] == [
+        "eu: a write-ahead log of 40 MiB"
+    ]
+    assert [*resources.overgrown({"eu": BEFORE}, {"eu": mebibytes}, writes=100, requests=1_000)] == [
+        "eu: 20480 KiB more on its disk"
+    ]
+
+
+def test_a_log_that_was_not_cut_is_said_and_so_is_one_that_had_no_reason_to_be() -> None:
+    written = KEPT_OPERATIONS + 30_000
+    assert [*resources.uncut([Churn("eu", written, KEPT_OPERATIONS + 100)])] == []
+    assert [*resources.uncut([Churn("eu", written, written)])] == [
+        f"eu: {written:,} operations in the log after {written:,} were written"
+    ]
+    assert [*resources.uncut([Churn("eu", 5, 5)])] == ["eu: only 5 operations were written, so nothing is shown"]

@@ -1,0 +1,73 @@
+"""Which acceptors does the configuration mean, for the state and for the lease?
+
+    stores.state: postgres              one, whose transactions are the majority
+    stores.state: redis                 its servers
+    stores.state: embedded, with peers  one node a region, the first of its `peers`
+    election.acceptors: [...]           for the lease these; for an embedded state too, when they are nodes
+
+An acceptor is named by where it is, without what is secret about it: the name is kept in the set that all agree on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from config.models import Acceptor as AcceptorOptions
+from config.models import Config, PostgresStore, RedisState, SecretReference
+from config.secrets import resolve
+from health.quorum.acceptors import Acceptor, PeerAcceptor, StoredAcceptor
+from tidegate.node.peers import Peers
+
+CLUSTER = "tidegate"
+"""Meshes that share a server use databases of their own: its number in the URL, its name in the DSN."""
+
+
+def state_acceptors(config: Config, peers: Peers | None, *, environ: Mapping[str, str]) -> dict[str, Acceptor]:
+    """Empty for a node that shares its state with nobody. Raises `SecretUnavailable`."""
+    store = config.stores.state
+    if isinstance(store, PostgresStore):
+        from health.quorum.postgres import PostgresCells  # noqa: PLC0415 - an extra, needed here only
+
+        return {
+            "postgres": StoredAcceptor(PostgresCells(resolve(store.dsn, environ=environ).decode(), cluster=CLUSTER))
+        }
+    if isinstance(store, RedisState):
+        return _redis(
+            resolve(url, environ=environ).decode() if isinstance(url, SecretReference) else url for url in store.urls
+        )
+    named = _named(config)
+    if peers is not None and named and all(urlsplit(url).scheme in {"http", "https"} for url in named):
+        return {url: PeerAcceptor(peers.client, url) for url in named}
+    if peers is None or not peers.urls:
+        return {}
+    return {urls[0]: PeerAcceptor(peers.client, urls[0]) for urls in peers.by_region.values()}
+
+
+def lease_acceptors(config: Config, peers: Peers | None, *, environ: Mapping[str, str]) -> dict[str, Acceptor] | None:
+    """None: those of the state."""
+    named = _named(config)
+    redis = [url for url in named if urlsplit(url).scheme in {"redis", "rediss"}]
+    if redis:
+        return _redis(redis)
+    if named and peers is not None and config.stores.state.kind != "embedded":
+        return {url: PeerAcceptor(peers.client, url) for url in named}
+    return None
+
+
+def _redis(urls: Iterable[str]) -> dict[str, Acceptor]:
+    from health.quorum.redis import RedisCells  # noqa: PLC0415 - an extra, needed here only
+
+    return {_place(url): StoredAcceptor(RedisCells(url, cluster=CLUSTER)) for url in urls}
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path.rstrip('/')}"
+
+
+def _named(config: Config) -> list[str]:
+    election = config.election
+    if election is None or election.acceptors == "auto":
+        return []
+    return [one.url for one in election.acceptors if isinstance(one, AcceptorOptions)]

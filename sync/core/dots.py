@@ -113,9 +113,9 @@ def canonical(vector: Mapping[str, int]) -> tuple[Dot, ...]:
 
 def is_vector(value: object) -> bool:
     """Whether something from outside is a vector: sound names, positive sequences, not too many."""
-    return (
-        isinstance(value, dict)
-        and len(value) <= MAX_ORIGINS
-        and all(isinstance(name, str) and is_origin(name) for name in value)
-        and all(type(seq) is int and 0 < seq <= MAX_SEQUENCE for seq in value.values())
-    )
+    if not isinstance(value, dict) or len(value) > MAX_ORIGINS:
+        return False
+    for name, seq in value.items():
+        if type(seq) is not int or not 0 < seq <= MAX_SEQUENCE or not isinstance(name, str) or not is_origin(name):
+            return False
+    return True

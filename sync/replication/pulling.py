@@ -27,6 +27,7 @@ from sync.replication.intake import Intake
 from sync.replication.link import UNVERSIONED, Link, PeerRefused, PeerUnavailable, Versions
 from sync.replication.quarantine import Quarantine
 from sync.replication.snapshots import Snapshots
+from sync.replication.waking import slept_or_woken
 from sync.store import Store
 
 WAIT_S: Final = 1.0
@@ -119,6 +120,7 @@ class Puller:
         self._on_clock = on_clock
         self._window = 1
         """Batches that the next answer may hold."""
+        self._is_back = asyncio.Event()
 
     async def run(self) -> None:
         """For ever; only cancellation ends it."""
@@ -136,8 +138,13 @@ class Puller:
                 self._unreached(str(error))
             except StoreUnavailable as error:
                 self._unreached(f"this store cannot take more: {error}")
-            await self._sleep(backoff_s * (0.5 + self._rng.random()))
+            await slept_or_woken(self._sleep, backoff_s * (0.5 + self._rng.random()), self._is_back)
             backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
+
+    def is_back(self) -> None:
+        """The peer, or one beside it, has just been heard again: when it was not reached, try now."""
+        if not self.standing.is_reached:
+            self._is_back.set()
 
     async def run_once(self) -> None:
         """Pull until an answer brings little; then the round is over. Raises what `run` waits after."""

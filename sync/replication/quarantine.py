@@ -26,6 +26,7 @@ from sync.core.wire import FrameRefused
 from sync.errors import SyncError, Unstorable
 from sync.replication.asking import Asking
 from sync.replication.link import Link, PeerRefused, PeerUnavailable
+from sync.replication.waking import slept_or_woken
 from sync.store import Store
 
 SOON_S: Final = 1.0
@@ -98,23 +99,13 @@ class Quarantine:
         """For ever."""
         wait_s = SOON_S
         while True:
-            wait_s = SOON_S if await self._woken(wait_s) else min(AGAIN_S, wait_s * 2)
+            is_put = await slept_or_woken(self._sleep, wait_s, self._wake)
+            wait_s = SOON_S if is_put else min(AGAIN_S, wait_s * 2)
             for stream in self._store.streams():
                 try:
                     await self.retry(stream)
                 except SyncError as error:
                     self._say("warning", "no sound copies are looked for", {"stream": stream, "why": str(error)})
-
-    async def _woken(self, wait_s: float) -> bool:
-        """When something was put here, or it is time again; whether it was the first."""
-        async with asyncio.TaskGroup() as group:
-            waits = [group.create_task(self._wake.wait()), group.create_task(_slept(self._sleep, wait_s))]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
-        is_put = self._wake.is_set()
-        self._wake.clear()
-        return is_put
 
     async def retry(self, stream: str, *, origin: str | None = None) -> int:
         """Ask all peers for what is quarantined; how many are sound now. Raises SyncError."""
@@ -178,10 +169,6 @@ class Quarantine:
         left = {_name(dot) for dot in await self._quarantined(stream)}
         for name in (await self.found(stream)).keys() - left:
             await self._store.note(stream, NOTE + name, None)
-
-
-async def _slept(sleep: Callable[[float], Awaitable[None]], seconds: float) -> None:
-    await sleep(seconds)
 
 
 def _name(dot: Dot) -> str:

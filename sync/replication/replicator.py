@@ -122,6 +122,7 @@ class Replicator:
             confirmations=self._confirmations,
             on_confirmed=self._wake,
             on_heard=self.keeper.heard,
+            on_back=self._is_back,
             on_transfer=on_transfer,
             versions=versions,
             now=now,
@@ -321,6 +322,11 @@ class Replicator:
     def confirmations(self, stream: str) -> Mapping[str, Mapping[str, int]]:
         """By member (a store, `region:id`)."""
         return self._confirmations.members(stream)
+
+    def _is_back(self, region: str) -> None:
+        for puller in self._pullers:
+            if puller.link.region == region:
+                puller.is_back()
 
     async def _release(self) -> None:
         troubles: dict[str, str] = {}

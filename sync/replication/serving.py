@@ -24,6 +24,8 @@ MAX_WAIT_S: Final = 20.0
 MAX_OPERATIONS: Final = 10_000
 MAX_BYTES: Final = 16 << 20
 """Of one answer, whatever was asked for."""
+SILENT_S: Final = 3.0
+"""A member that asks after so long a silence is back; as long as it waits for news, it asks every second."""
 
 Transfer = Callable[[str, str, int, int], None]
 """(stream, peer region, operations, bytes): told for each stream of each answer that carries something."""
@@ -42,13 +44,14 @@ class Serving:
         confirmations: Confirmations,
         on_confirmed: Callable[[str], None],
         on_heard: Callable[[str, str], None] = lambda stream, member: None,
+        on_back: Callable[[str], None] = lambda region: None,
         on_transfer: Transfer,
         versions: Versions = UNVERSIONED,
         now: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
         """`on_confirmed` is told the stream in which a member has just confirmed more, `on_heard` (stream, member) each
-        time that a member asks."""
+        time that a member asks, `on_back` the region of one that asks for the first time or after a silence."""
         self._store = store
         self.plans = plans
         self.heard: dict[str, float] = {}
@@ -58,6 +61,7 @@ class Serving:
         self._confirmations = confirmations
         self._on_confirmed = on_confirmed
         self._on_heard = on_heard
+        self._on_back = on_back
         self._on_transfer = on_transfer
         self._versions = versions
         self._now = now
@@ -70,7 +74,9 @@ class Serving:
         if request.member == self._member():
             # Another node of this very store, which several share: it has what this one has, and confirms nothing.
             return Pulled(PROTOCOL, request.member, self._wall(), ())
-        self.heard[request.member] = self._now()
+        before, self.heard[request.member] = self.heard.get(request.member), self._now()
+        if before is None or self._now() - before > SILENT_S:
+            self._on_back(region)
         asked, refused = self._permitted(request, region)
         await self._take_confirmations(request.member, asked)
         until = self._now() + min(MAX_WAIT_S, max(0.0, request.wait_s))

@@ -41,12 +41,12 @@ class Script:
 
     def __init__(self, *answers: Callable[[Pull], Pulled] | Exception | bytes) -> None:
         self.asked: list[Pull] = []
-        self._answers = list(answers)
+        self.answers = list(answers)
 
     async def ask(self, frame: bytes, *, timeout_s: float) -> bytes:
         request = unpack(frame, Pull, at_most=MAX_REQUEST)
         self.asked.append(request)
-        answer = self._answers.pop(0) if self._answers else news()
+        answer = self.answers.pop(0) if self.answers else news()
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, bytes) else pack(answer(request))
@@ -261,6 +261,22 @@ def test_a_peer_that_fails_is_asked_again_with_growing_pauses_and_named_once(ans
         task.cancel()
         assert 60 / BACKOFF_MAX_S / 1.5 < len(script.asked) < 60
         assert side.said.count(("warning", "no replication from a peer")) == 1
+
+    virtual_time.run(play())
+
+
+def test_a_peer_that_is_heard_again_is_asked_at_once_and_not_when_the_pause_is_over() -> None:
+    async def play() -> None:
+        script = Script(*[PeerUnavailable("connection refused")] * 100)
+        side = Side(script)
+        task = asyncio.get_running_loop().create_task(side.puller.run())
+        await asyncio.sleep(60)
+        script.answers.clear()
+        heard_at = asyncio.get_running_loop().time()
+        side.puller.is_back()
+        await asyncio.sleep(0.01)
+        assert side.puller.standing.answered_at == heard_at
+        task.cancel()
 
     virtual_time.run(play())
 

@@ -45,6 +45,19 @@ def test_every_write_reaches_every_region_and_lag_goes_to_nothing() -> None:
     virtual_time.run(play())
 
 
+def test_who_comes_up_later_is_pulled_from_as_soon_as_it_asks() -> None:
+    async def play() -> None:
+        mesh = mesh_of("eu", "us")
+        await mesh.start_node("us")
+        await asyncio.sleep(60)  # so that us waits as long between its attempts as it ever does
+        await put(mesh, "eu", "k")
+        await mesh.start_node("eu")
+        await mesh.until(lambda: mesh.has_converged("notes"), within_s=0.1, every_s=0.01, what="convergence")
+        mesh.stop()
+
+    virtual_time.run(play())
+
+
 def test_a_region_cut_off_from_the_writer_gets_it_from_a_third() -> None:
     async def play() -> None:
         mesh = mesh_of(*REGIONS)

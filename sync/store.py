@@ -184,8 +184,8 @@ class Store(Protocol):
     async def cursor(self, stream: str) -> Cursor:
         """The end of the feed now."""
 
-    async def wait_for_change(self, stream: str, position: int, *, timeout_s: float) -> bool:
-        """Until something was applied behind `position` of this store; False when nothing was in time."""
+    async def wait_for_change(self, positions: Mapping[str, int], *, timeout_s: float) -> bool:
+        """Until something was applied behind any of these positions, by stream; False when nothing was in time."""
 
     async def in_conflict(self, stream: str, *, after: str, limit: int) -> list[Listed]:
         """Keys with concurrent versions, in order."""

@@ -24,21 +24,29 @@ class Wakeups:
                 continue
             self._positions[stream] = position
             for waiter in self._waiting.get(stream, ()):
-                if not waiter.done():
-                    waiter.set_result(None)
+                _wake(waiter)
 
-    async def wait(self, stream: str, position: int, *, timeout_s: float) -> bool:
-        """Until the stream has come beyond `position`; False when it has not in time."""
-        if self._positions.get(stream, 0) > position:
+    async def wait(self, positions: Mapping[str, int], *, timeout_s: float) -> bool:
+        """Until any of the streams has come beyond its position; False when none has in time."""
+        if self._is_any_beyond(positions):
             return True
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiters = self._waiting.setdefault(stream, set())
-        waiters.add(waiter)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        for stream in positions:
+            self._waiting.setdefault(stream, set()).add(waiter)
+        timer = loop.call_later(timeout_s, _wake, waiter)
         try:
-            async with asyncio.timeout(timeout_s):
-                await waiter
-        except TimeoutError:
-            return False
+            await waiter
         finally:
-            waiters.discard(waiter)
-        return True
+            timer.cancel()
+            for stream in positions:
+                self._waiting[stream].discard(waiter)
+        return self._is_any_beyond(positions)
+
+    def _is_any_beyond(self, positions: Mapping[str, int]) -> bool:
+        return any(self._positions.get(stream, 0) > position for stream, position in positions.items())
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

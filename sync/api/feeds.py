@@ -92,7 +92,11 @@ class Feeds:
     async def _page(self, plan: CollectionPlan, cursor: Cursor | None, limit: int, wait_s: float) -> Answer:
         store = self._records.store
         page = await self._next(plan, cursor, limit)
-        if not page.changes and wait_s and await store.wait_for_change(plan.name, page.next.position, timeout_s=wait_s):
+        if (
+            not page.changes
+            and wait_s
+            and await store.wait_for_change({plan.name: page.next.position}, timeout_s=wait_s)
+        ):
             page = await self._next(plan, page.next, limit)
         token = SessionToken(plan.residency_class, 0, {plan.name: page.next.applied})
         return json_answer(
@@ -148,7 +152,7 @@ class Feeds:
         store = self._records.store
         try:
             if not page.changes:
-                has_more = await store.wait_for_change(plan.name, page.next.position, timeout_s=HEARTBEAT_S / 3)
+                has_more = await store.wait_for_change({plan.name: page.next.position}, timeout_s=HEARTBEAT_S / 3)
                 if not has_more:
                     await _hear(socket)
                     return None

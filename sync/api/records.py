@@ -239,7 +239,7 @@ class Records:
             if asked.is_covered({plan.name: heads.applied}):
                 return session
             left_s = until - time.monotonic()
-            if left_s <= 0 or not await self.store.wait_for_change(plan.name, position, timeout_s=left_s):
+            if left_s <= 0 or not await self.store.wait_for_change({plan.name: position}, timeout_s=left_s):
                 detail = "this region has not yet applied what this session has seen"
                 raise Problem(503, "behind_session", detail, retry_after_s=problems.RETRY_AFTER_S)
             await asyncio.sleep(0)

@@ -165,9 +165,10 @@ class PostgresStore:
     async def cursor(self, stream: str) -> Cursor:
         return await self.view(stream).cursor(stream, self.origin(stream))
 
-    async def wait_for_change(self, stream: str, position: int, *, timeout_s: float) -> bool:
-        self._desk(stream)
-        return await self.wakeups.wait(stream, position, timeout_s=timeout_s)
+    async def wait_for_change(self, positions: Mapping[str, int], *, timeout_s: float) -> bool:
+        for stream in positions:
+            self._desk(stream)
+        return await self.wakeups.wait(positions, timeout_s=timeout_s)
 
     async def in_conflict(self, stream: str, *, after: str, limit: int) -> list[Listed]:
         return await self.view(stream).in_conflict(stream, after=after, limit=limit)

@@ -45,7 +45,7 @@ async def pass_barrier(
         if includes((await store.heads(stream)).applied, wanted):
             return Passed(is_caught_up=True, silent=silent, regions=regions)
         left_s = until - now()
-        if left_s <= 0 or not await store.wait_for_change(stream, position, timeout_s=left_s):
+        if left_s <= 0 or not await store.wait_for_change({stream: position}, timeout_s=left_s):
             return Passed(is_caught_up=False, silent=silent, regions=regions)
 
 

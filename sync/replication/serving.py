@@ -8,7 +8,6 @@ A region that may not hold a stream gets the same answer as for one that does no
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -86,7 +85,7 @@ class Serving:
             left_s = until - self._now()
             if any(one.operations for one in news) or expired or left_s <= 0 or not asked:
                 return Pulled(PROTOCOL, self._member(), self._wall(), tuple(news), (*refused, *expired))
-            await self._wait(positions, left_s)
+            await self._store.wait_for_change(positions, timeout_s=left_s)
 
     def _permitted(self, request: Pull, region: str) -> tuple[list[StreamHave], list[tuple[str, Refusal]]]:
         asked: list[StreamHave] = []
@@ -136,14 +135,3 @@ class Serving:
                 self._on_transfer(have.stream, region, len(operations), size)
             news.append(StreamNews(have.stream, tuple(operations), heads, self._versions.version(have.stream)))
         return news, expired
-
-    async def _wait(self, positions: Mapping[str, int], timeout_s: float) -> None:
-        """Until any of the streams has moved behind its position, or time is up."""
-        async with asyncio.TaskGroup() as group:
-            waits = [
-                group.create_task(self._store.wait_for_change(stream, position, timeout_s=timeout_s))
-                for stream, position in positions.items()
-            ]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()

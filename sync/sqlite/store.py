@@ -146,9 +146,10 @@ class SqliteStore:
         origin = self.origin(stream)
         return self._standing("cursor", stream, lambda views: views.cursor(stream, origin))
 
-    async def wait_for_change(self, stream: str, position: int, *, timeout_s: float) -> bool:
-        self._file(stream)
-        return await self.wakeups.wait(stream, position, timeout_s=timeout_s)
+    async def wait_for_change(self, positions: Mapping[str, int], *, timeout_s: float) -> bool:
+        for stream in positions:
+            self._file(stream)
+        return await self.wakeups.wait(positions, timeout_s=timeout_s)
 
     async def in_conflict(self, stream: str, *, after: str, limit: int) -> list[Listed]:
         return await self._view(stream, lambda views: views.in_conflict(stream, after=after, limit=limit))

@@ -44,6 +44,7 @@ from sync.store import (
     Record,
     StreamStats,
 )
+from sync.wakeups import Wakeups
 
 
 @dataclass
@@ -151,7 +152,7 @@ class MemoryStore:
         self._drawn = 0
         self.disk = disk
         self._max_skew_s = max_skew_s
-        self._changed = asyncio.Event()
+        self.wakeups = Wakeups()
         self._writing = asyncio.Lock()
         self._is_dead = False
         self.renewals: list[tuple[str, str]] = []
@@ -199,8 +200,7 @@ class MemoryStore:
         if self._is_dead:
             raise StoreUnavailable("the process died, expected an answer")
         change()
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self.wakeups.moved({stream: len(self.disk.streams[stream].feed) for stream in self._plans})
 
     # Clients
 
@@ -297,19 +297,8 @@ class MemoryStore:
         of = self._of(stream)
         return Cursor(stream, of.origin, len(of.feed), self._applied(of))
 
-    async def wait_for_change(self, stream: str, position: int, *, timeout_s: float) -> bool:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + timeout_s
-        while len(self._of(stream).feed) <= position:
-            left_s = until - loop.time()
-            if left_s <= 0:
-                return False
-            try:
-                async with asyncio.timeout(left_s):
-                    await self._changed.wait()
-            except TimeoutError:
-                return False
-        return True
+    async def wait_for_change(self, positions: Mapping[str, int], *, timeout_s: float) -> bool:
+        return await self.wakeups.wait(positions, timeout_s=timeout_s)
 
     async def in_conflict(self, stream: str, *, after: str, limit: int) -> list[Listed]:
         found = [Listed(key, state) for key, state in self._sorted(stream) if state.is_conflicted and key > after]

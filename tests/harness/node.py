@@ -380,6 +380,8 @@ class Traffic:
     clients: int = 8
     statuses: dict[int, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """What was answered other than 200: status, and what the answer says."""
 
     @property
     def total(self) -> int:
@@ -412,3 +414,5 @@ class Traffic:
                 self.failures.append(f"{type(error).__name__}: {error}")
             else:
                 self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+                if answer.status != 200:
+                    self.refused.append(f"{answer.status} {answer.body.decode(errors='replace')}")

@@ -52,7 +52,7 @@ class SyncStatus:
         while True:
             try:
                 position = (await self._store.cursor(stream)).position
-                has_moved = await self._store.wait_for_change(stream, position, timeout_s=FOLLOW_S)
+                has_moved = await self._store.wait_for_change({stream: position}, timeout_s=FOLLOW_S)
             except StoreUnavailable:
                 await asyncio.sleep(WAIT_S)
                 continue

@@ -217,8 +217,8 @@ class StoreContract:
     async def test_who_waits_for_a_change_is_woken_by_it(self, make: Make) -> None:
         store = await make("eu")
         end = await store.cursor(NOTES)
-        assert not await store.wait_for_change(NOTES, end.position, timeout_s=0.01)
-        waiting = asyncio.gather(*(store.wait_for_change(NOTES, end.position, timeout_s=30) for _ in range(3)))
+        assert not await store.wait_for_change({NOTES: end.position}, timeout_s=0.01)
+        waiting = asyncio.gather(*(store.wait_for_change({NOTES: end.position}, timeout_s=30) for _ in range(3)))
         await asyncio.sleep(0)
         await wrote(store, put("a", b"1", SETTINGS), put("a", b"1"))
         assert await waiting == [True, True, True]

@@ -219,7 +219,7 @@ class Data:
             if includes(applied, seen):
                 return Read(dict(applied), await self.store.read(stream, key))
             left_s = until - loop.time()
-            if left_s <= 0 or not await self.store.wait_for_change(stream, position, timeout_s=left_s):
+            if left_s <= 0 or not await self.store.wait_for_change({stream: position}, timeout_s=left_s):
                 raise Problem(503, "behind_session", "this region has not yet applied what this session has seen")
 
     async def write(self, write: Write, carried_from: str | None = None) -> Told:

@@ -25,10 +25,10 @@ async def test_a_hint_arrives_where_it_was_not_made(server: PostgresServer) -> N
     ]
     running = [asyncio.get_running_loop().create_task(one.run()) for one in both]
     await until(lambda: all(one.others for one in both), within_s=WITHIN_S, what="two that know of each other")
-    waiting = both[1].wakeups.wait("notes", 6, timeout_s=WITHIN_S)
+    waiting = both[1].wakeups.wait({"notes": 6}, timeout_s=WITHIN_S)
     both[0].moved({"notes": 7})
     assert await waiting
-    assert await both[0].wakeups.wait("notes", 6, timeout_s=0), "its own waiters need no hint"
+    assert await both[0].wakeups.wait({"notes": 6}, timeout_s=0), "its own waiters need no hint"
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
@@ -43,7 +43,7 @@ async def test_what_no_hint_told_is_found_by_asking(node: Node) -> None:
     views: dict[str, Any] = {"note": Views(server, "note", Cipher("note", [], encrypts=False, chance=bytes))}
     listening = Listening(server, views, Wakeups(), report=lambda said, **_: None)
     running = asyncio.get_running_loop().create_task(listening.run())
-    assert await listening.wakeups.wait(NOTES, 0, timeout_s=WITHIN_S)
+    assert await listening.wakeups.wait({NOTES: 0}, timeout_s=WITHIN_S)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     server.close()

@@ -84,7 +84,7 @@ async def test_who_waits_on_one_node_is_woken_by_a_write_through_another(node: N
     place = node.fresh()
     one, other = [await node.opened(place, name=name) for name in ("one", "other")]
     end = await one.cursor(NOTES)
-    waiting = asyncio.gather(one.wait_for_change(NOTES, end.position, timeout_s=WITHIN_S))
+    waiting = asyncio.gather(one.wait_for_change({NOTES: end.position}, timeout_s=WITHIN_S))
     await wrote(other, put("k", b"v"))
     assert all(await waiting)
 

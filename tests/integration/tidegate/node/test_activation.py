@@ -117,7 +117,7 @@ async def test_a_restart_of_the_service_loses_nobody(tmp_path: Path, listening: 
             assert await statuses(waiting) == {b"HTTP/1.1 200"}
             await traffic.more(40)
         assert traffic.failures == []
-        assert set(traffic.statuses) == {200}
+        assert set(traffic.statuses) == {200}, traffic.refused
 
 
 async def test_a_worker_and_the_supervisor_may_die_as_ever(tmp_path: Path, listening: socket.socket) -> None:
@@ -143,7 +143,7 @@ async def test_a_worker_and_the_supervisor_may_die_as_ever(tmp_path: Path, liste
                 await node.gone(orphan)
             await traffic.more(20)
         assert traffic.failures == []
-        assert set(traffic.statuses) == {200}
+        assert set(traffic.statuses) == {200}, traffic.refused
 
 
 async def test_a_socket_that_fits_no_listener_is_a_start_error(tmp_path: Path, listening: socket.socket) -> None:

@@ -27,7 +27,7 @@ async def test_sighup_puts_a_good_file_in_force_without_a_failed_request(tmp_pat
             await node.until(is_in_force, "the new route is in force")
             await traffic.more(20)
         assert traffic.failures == []
-        assert set(traffic.statuses) == {200}
+        assert set(traffic.statuses) == {200}, traffic.refused
         assert await node.metric("tidegate_config_last_reload_success") == 1
 
 

@@ -43,7 +43,7 @@ async def test_traffic_follows_what_the_records_say_and_outlives_the_name_server
             await node.until(is_stale, "the name is known to be stale")
             await traffic.more(20)
         assert traffic.failures == []
-        assert set(traffic.statuses) == {200}
+        assert set(traffic.statuses) == {200}, traffic.refused
         status = await node.status()
         assert [one["endpoint"] for one in status["endpoints"]] == [f"api/eu/127.0.0.1:{two.port}"]
         assert status["endpoints"][0]["health"] == "up"

@@ -35,7 +35,8 @@ WAIT_S: Final = 1.0
 TIMEOUT_S: Final = 10.0
 """For an answer, beyond the wait: a slow link still brings the asked bytes."""
 QUIET_S: Final = 0.1
-"""A peer whose answers come at once and bring nothing (it refuses, or is broken) is not asked faster than this."""
+"""A peer whose answers come at once and bring nothing (it refuses until a snapshot is taken, or is broken) is not asked
+faster than this at first, and twice as slowly each time, down to once in `WAIT_S`."""
 BACKOFF_FIRST_S: Final = 0.1
 BACKOFF_MAX_S: Final = 5.0
 FULL_SHARE: Final = 0.5
@@ -124,14 +125,17 @@ class Puller:
 
     async def run(self) -> None:
         """For ever; only cancellation ends it."""
-        backoff_s = BACKOFF_FIRST_S
+        backoff_s, quiet_s = BACKOFF_FIRST_S, QUIET_S
         while True:
             began, before = self._now(), self.standing.operations
             try:
                 await self.run_once()
                 backoff_s = BACKOFF_FIRST_S
                 if self.standing.operations == before and self._now() - began < QUIET_S:
-                    await self._sleep(QUIET_S)
+                    await self._sleep(quiet_s)
+                    quiet_s = min(WAIT_S, quiet_s * 2)
+                else:
+                    quiet_s = QUIET_S
                 continue
             except (PeerUnavailable, PeerRefused, FrameRefused) as error:
                 self._window = 1

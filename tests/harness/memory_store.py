@@ -153,6 +153,8 @@ class MemoryStore:
         self.disk = disk
         self._max_skew_s = max_skew_s
         self.wakeups = Wakeups()
+        self._known_heads: dict[str, Heads] = {}
+        """By stream, until something is committed: asked for much more often than it changes."""
         self._writing = asyncio.Lock()
         self._is_dead = False
         self.renewals: list[tuple[str, str]] = []
@@ -200,6 +202,7 @@ class MemoryStore:
         if self._is_dead:
             raise StoreUnavailable("the process died, expected an answer")
         change()
+        self._known_heads.clear()
         self.wakeups.moved({stream: len(self.disk.streams[stream].feed) for stream in self._plans})
 
     # Clients
@@ -381,9 +384,12 @@ class MemoryStore:
         return found
 
     async def heads(self, stream: str) -> Heads:
-        of = self._of(stream)
-        received = {origin: head.seq for origin, head in of.heads.items() if head.seq}
-        return Heads(received, self._applied(of), {origin: head.digest for origin, head in of.heads.items()})
+        of, known = self._of(stream), self._known_heads.get(stream)
+        if known is None:
+            received = {origin: head.seq for origin, head in of.heads.items() if head.seq}
+            digests = {origin: head.digest for origin, head in of.heads.items()}
+            known = self._known_heads[stream] = Heads(received, self._applied(of), digests)
+        return known
 
     @staticmethod
     def _applied(of: _Stream) -> VersionVector:

@@ -2,12 +2,14 @@
 
 One seed in forty is a run of whole regions (tests/simulation/regions), the others of stores alone (world.py).
 Prints what was simulated, and for every seed that fails its violations and the fewest faults that still make it fail.
-Exit code 1 when one failed.
+Exit code 1 when one failed. `--within SECONDS`: on a slow machine, rather fewer seeds than a stage that is cut off
+before it has told anything; no round of seeds begins after that time, and the end says so.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -17,6 +19,8 @@ from tests.simulation.report import Report
 from tests.simulation.seeds import WHOLE, run, shrink
 
 CHUNK = 10
+ROUND = 100
+"""Seeds after which is told how far it is, and looked at the time."""
 
 
 def main() -> int:
@@ -25,6 +29,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--seed", type=int, help="this one alone, with what happened in it")
     parser.add_argument("--step", type=int, default=1, help=f"{WHOLE}: of whole regions alone")
+    parser.add_argument("--within", type=float, default=math.inf, help="seconds after which no round of seeds begins")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     os.environ["PYTHONHASHSEED"] = "0"  # of the processes that run seeds: sets have an order too
@@ -34,15 +39,16 @@ def main() -> int:
     reports: list[Report] = []
     with get_context("spawn").Pool(given.jobs) as pool:
         seeds = range(given.first, given.first + given.seeds * given.step, given.step)
-        for report in pool.imap_unordered(run, seeds, chunksize=CHUNK):
-            reports.append(report)
-            if report.violations:
-                _show(pool.apply(shrink, (report,)))
-            if len(reports) % 200 == 0:
-                sys.stdout.write(
-                    f"simulation: {len(reports)} of {given.seeds} seeds, {time.monotonic() - began:.0f} s\n"
-                )
-                sys.stdout.flush()
+        for first in range(0, len(seeds), ROUND):
+            if time.monotonic() - began > given.within:
+                sys.stdout.write(f"simulation: {given.within:.0f} s are over, {len(seeds) - first} seeds are not run\n")
+                break
+            for report in pool.imap_unordered(run, seeds[first : first + ROUND], chunksize=CHUNK):
+                reports.append(report)
+                if report.violations:
+                    _show(pool.apply(shrink, (report,)))
+            sys.stdout.write(f"simulation: {len(reports)} of {len(seeds)} seeds, {time.monotonic() - began:.0f} s\n")
+            sys.stdout.flush()
     return _sum_up(reports, time.monotonic() - began)
 
 

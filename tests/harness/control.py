@@ -19,6 +19,7 @@ from health.discovery.names import Names
 from tests.harness.configuration import document
 from tidegate.demo.waiting import until
 from tidegate.node.agreement import make_agreement
+from tidegate.node.audit_log import AuditLog, folder_of
 from tidegate.node.channel import memory_pair
 from tidegate.node.control import Control
 from tidegate.node.data_side import DataSocket
@@ -134,6 +135,9 @@ class House:
             agreement=make_agreement(chosen.loaded.config, environ=self.environ, log=Log(self.lines.append)),
             data=DataSocket(self.data_dir),
             lines=JournalFiles(self.data_dir),
+            audit=AuditLog(
+                folder_of(str(self.data_dir)), node_id="gw1", wall=lambda: 100.0, loop=asyncio.get_running_loop()
+            ),
         )
         made.start()
         return made

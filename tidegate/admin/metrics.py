@@ -106,7 +106,7 @@ class NodeCollector(Collector):
         yield CounterMetricFamily(
             PREFIX + "access_log_dropped", "Lines lost to a slow reader or a full disk.", value=dropped
         )
-        lost = self._control.totals.audit_lost
+        lost = self._control.audit_lost()
         yield CounterMetricFamily(PREFIX + "audit_records_lost", "Audit records that no disk took.", value=lost)
         refused = self._control.totals.debug_refused
         about = "Debug fields that were forged, malformed, too old or too many."

@@ -55,7 +55,7 @@ def status(control: Control) -> dict[str, Any]:
             "frozen": control.state.frozen(),
         },
         "drains": operating.drained(control),
-        "audit_records_lost": control.totals.audit_lost,
+        "audit_records_lost": control.audit_lost(),
         "sync": _sync(control),
         "limits": shared_limits.standing(control),
         "names": [

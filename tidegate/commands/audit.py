@@ -1,14 +1,18 @@
-"""`tidegate audit`: what was refused or sent across a border, and whether the log is as it was written."""
+"""`tidegate audit`: what was refused or sent across a border, what people and leaders changed, and is the log sound?"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from tidegate.commands import DONE, FAILED, MISUSED
 
-SHOWN = ("kind", "route", "data_types", "source", "destination", "rule", "reason", "request_id")
+SHOWN = (
+    *("kind", "route", "data_types", "source", "destination", "rule", "action", "target", "author", "reason", "epoch"),
+    *("outcome", "detail", "decision", "request_id"),
+)
 
 
 def audit(file: Path, *, verify: bool, as_json: bool, environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
@@ -58,6 +62,11 @@ def _line(record: Mapping[str, Any]) -> str:
     words = [f"{record.get('at', 0):.3f}", str(record.get("node", ""))]
     for name in SHOWN:
         value = record.get(name)
-        if value:
-            words.append(f"{name}={','.join(value) if isinstance(value, list) else value}")
+        if value or value == 0:
+            words.append(f"{name}={','.join(value) if isinstance(value, list) else _word(str(value))}")
     return " ".join(words) + "\n"
+
+
+def _word(text: str) -> str:
+    """What people wrote may have spaces and more in it; quoted, it can end no word and no line."""
+    return text if text.isascii() and text.isprintable() and not set(text) & set(' ="') else json.dumps(text)

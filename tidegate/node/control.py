@@ -12,20 +12,20 @@ It may die at any time: data planes serve on, and the next one starts from the f
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from config.file_changes import LOOK_EVERY_S, Watch
 from config.loader import load_file
+from config.models.residency import Audit as AuditOptions
 from gateway.admission.table import Table
 from gateway.core.snapshot import RoutingSnapshot, build_snapshot
 from gateway.messages import EndpointCount, EndpointState, OperatorState, Report, ResolvedEndpoint
 from health.core.probe import ProbeResult, ProbeTarget
 from health.core.region import RegionVerdict
-from health.core.verdict import EndpointVerdict, to_saved
+from health.core.verdict import EndpointVerdict
 from health.discovery.names import Names
 from health.peering.gossip import Gossip
 from health.targets import bounds, names, targets
@@ -34,7 +34,7 @@ from tidegate.node.agreement import Agreement
 from tidegate.node.configuration import Attempt, Configuration, Load
 from tidegate.node.core.census_of_sessions import CensusOfSessions, cookie_ages
 from tidegate.node.data_side import DataSide
-from tidegate.node.disk import Disk, LastGood, SavedVerdicts, found_names, usable_verdicts
+from tidegate.node.disk import Disk, SavedVerdicts, found_names, usable_verdicts
 from tidegate.node.failing_over import FailingOver
 from tidegate.node.freshness import Freshness
 from tidegate.node.journal import Journal, Lines
@@ -46,14 +46,18 @@ from tidegate.node.peers import Peers
 from tidegate.node.plan import NodePlan
 from tidegate.node.pointing import Pointing
 from tidegate.node.publisher import Publisher, View
+from tidegate.node.saving import Saving
 from tidegate.node.startup import Chosen
 from tidegate.node.sync_watch import SyncWatch
 from tidegate.node.tasks import Tasks
 from tidegate.node.totals import Totals
 from tidegate.node.write_leases import WriteLeases
 
-SAVE_EVERY_S = 1.0
-"""Verdicts go to the disk this often, changed or not: a restart resumes only what was known to be true of late."""
+if TYPE_CHECKING:
+    from gateway.dataplane import Audit
+
+PROBLEMS_AUDITED = 5
+"""Of a refused configuration; its log line has all."""
 
 
 class Prober(Protocol):
@@ -99,11 +103,15 @@ class Control:
         agreement: Agreement,
         data: DataSide,
         lines: Lines,
+        audit: Audit,
         may_open: int | None = None,
         load: Load = load_file,
     ) -> None:
-        """`lines` keep the journal; a process may have `may_open` files open, None is without limit."""
-        self.plan, self.data = plan, data
+        """`lines` keep the journal, `audit` this process's part of the audit log.
+
+        A process may have `may_open` files open, None is without limit.
+        """
+        self.plan, self.data, self.audit = plan, data, audit
         self.configuration = Configuration(
             chosen.loaded,
             degraded=chosen.degraded,
@@ -130,18 +138,18 @@ class Control:
         self.success_rates = SuccessRates()
         self.success_rates.adopt(chosen.loaded.config, now=clock())
         self.sessions = CensusOfSessions(cookie_ages(chosen.loaded.config))
-        self._disk, self._environ, self._tasks = disk, environ, tasks
+        self._environ, self._tasks = environ, tasks
         self._reloading = asyncio.Lock()
-        self._unsaved = asyncio.Event()
         self._watch = Watch([plan.config_file])
         self.prober = make_prober(self._verdict_changed)
         self.names = make_names(self._names_changed)
+        self.saving = Saving(self, disk)
         saved = disk.verdicts()
         self.publisher = self._make_publisher(saved)
         self.replicas, self.freshness = SyncWatch(self), Freshness(self)
         self.operations, self.failing_over = Operations(self), FailingOver(self)
         self.pointing, self.write_leases = Pointing(self, environ=environ), WriteLeases(self, agreement, tasks)
-        self.journal = Journal(lines, node=plan.node_id, state=self.state, wall=wall, log=log)
+        self.journal = Journal(lines, audit=audit, node=plan.node_id, state=self.state, wall=wall, log=log)
         self._begin_with(saved)
 
     def _make_publisher(self, saved: SavedVerdicts | None) -> Publisher:
@@ -159,6 +167,7 @@ class Control:
         self.prober.restore(usable_verdicts(saved, self._log))
         self.names.restore(found_names(saved))
         self._reconcile()
+        self._keep_audit()
 
     @property
     def peers(self) -> Peers | None:
@@ -195,8 +204,8 @@ class Control:
         self._tasks.keep("publisher", self.publisher.run)
         self._tasks.keep("file watch", self._watch_file)
         self._tasks.keep("signing keys", partial(self.configuration.follow_keys, self.publisher.changed))
-        self._tasks.keep("saving", self._save_what_changed)
-        self._tasks.start("save the configuration", self._save_configuration)
+        self._tasks.keep("saving", self.saving.run)
+        self._tasks.start("save the configuration", self.saving.configuration)
 
     # Configuration
 
@@ -211,13 +220,36 @@ class Control:
                 self.sessions.adopt(cookie_ages(self.configuration.loaded.config))
                 self.totals.keep_endpoints(set(self.prober.endpoints()))
                 self.publisher.changed()
+                self._keep_audit()
                 self._log.info("configuration adopted", why=why, digest=self.configuration.loaded.digest)
-                await self._save_configuration()
+                await self.saving.configuration()
             elif attempt.ok:
                 self._log.info("configuration unchanged", why=why)
             else:
                 self._log.problem("configuration refused, the old one stays", why=why, problems=list(attempt.problems))
+            if attempt.changed or not attempt.ok:
+                self._audit_reload(attempt, why)
         return attempt
+
+    def _keep_audit(self) -> None:
+        """As long as the configuration in force says, also where it says nothing of it."""
+        options = self.configuration.loaded.config.residency.audit or AuditOptions()
+        self.audit.retention_s = options.retention
+
+    def _audit_reload(self, attempt: Attempt, why: str) -> None:
+        """Who wrote the file is known to its file system only."""
+        digest = self.configuration.loaded.digest
+        self.audit.write(
+            {
+                "kind": "configuration",
+                "action": "reload",
+                "target": self.plan.config_file,
+                "author": "file",
+                "reason": why,
+                "outcome": "done" if attempt.ok else "refused",
+                "detail": digest if attempt.ok else "; ".join(attempt.problems[:PROBLEMS_AUDITED]),
+            }
+        )
 
     def _reconcile(self) -> None:
         """Look up the names, and probe the endpoints, of the configuration in force."""
@@ -244,7 +276,7 @@ class Control:
         self.operations.apply()
         self.publisher.changed()
 
-    def _resolved(self) -> dict[str, tuple[ResolvedEndpoint, ...]]:
+    def resolved(self) -> dict[str, tuple[ResolvedEndpoint, ...]]:
         return {
             key: tuple(ResolvedEndpoint(one.host, one.port, one.name, one.weight, one.priority) for one in found)
             for key, found in self.names.found().items()
@@ -260,7 +292,7 @@ class Control:
             ),
             region_rtts=self.prober.region_rtts(),
             operator=self.operator,
-            resolved=self._resolved(),
+            resolved=self.resolved(),
             ejected=self.success_rates.until(self.clock()),
         )
 
@@ -277,7 +309,7 @@ class Control:
             replicas=self.freshness.replicas,
         )
         self.operations.published(version, view.operator)
-        self._unsaved.set()
+        self.saving.changed()
 
     def _heard(self, report: Report) -> None:
         self.totals.add(report)
@@ -297,50 +329,11 @@ class Control:
             self.state.announce(nodes.KIND, self.plan.node_id, nodes.announcement(self), ttl_s=nodes.TTL_S)
             await asyncio.sleep(nodes.EVERY_S)
 
-    # Disk
-
-    async def _save_configuration(self) -> None:
-        """What came from the disk is there already."""
-        loaded = self.configuration.loaded
-        if self.configuration.degraded is not None:
-            return
-        record = LastGood(self.plan.config_file, loaded.text, loaded.digest, self._wall())
-        try:
-            await asyncio.to_thread(self._disk.save_last_good, record)
-        except OSError as error:
-            self._log.problem("cannot keep the configuration for a later start", error=str(error))
-
-    async def _save_what_changed(self) -> None:
-        """At a change soon, and else on a beat: a verdict last saved long ago is not resumed, however calm it was."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SAVE_EVERY_S):
-                    await self._unsaved.wait()
-            self._unsaved.clear()
-            await asyncio.to_thread(self.save_verdicts, self._saved_verdicts())
-            await asyncio.sleep(SAVE_EVERY_S)
-
-    def _saved_verdicts(self) -> SavedVerdicts:
-        return SavedVerdicts(
-            version=self.publisher.version,
-            config_digest=self.configuration.loaded.digest,
-            endpoints=to_saved(self.prober.endpoints()),
-            region_rtts=dict(self.prober.region_rtts()),
-            resolved=self._resolved(),
-            operator=dict(self.operator),
-        )
-
-    def save_verdicts(self, record: SavedVerdicts | None = None) -> None:
-        """For the next start; a disk that cannot take it is said, and serving goes on."""
-        try:
-            self._disk.save_verdicts(record or self._saved_verdicts())
-        except OSError as error:
-            self._log.problem("cannot keep verdicts for a later start", error=str(error))
-
     async def close(self) -> None:
         """At the end, when nothing runs any more."""
-        self.save_verdicts()
+        self.saving.verdicts()
         self.journal.close()
+        self.audit.close()
         await self.data.close()
         await self._agreement.close()
 
@@ -368,11 +361,15 @@ class Control:
             reasons.append(f"the name in the DNS could not be moved: {self.pointing.problem}")
         if self.has_served_data and self.processes is not None and not self.serves_data() and not self.is_draining:
             reasons.append("the process that serves the data is not there; it is started again")
-        if self.totals.audit_lost:
-            reasons.append(f"audit records lost since the start: {self.totals.audit_lost}; is the disk full?")
+        if lost := self.audit_lost():
+            reasons.append(f"audit records lost since the start: {lost}; is the disk full?")
         if missing and not self.is_draining:
             reasons.append(f"data planes not serving: {', '.join(map(str, missing))} of {max(1, self.plan.workers)}")
         return reasons
+
+    def audit_lost(self) -> int:
+        """Records that no disk took: the data planes' and this process's."""
+        return self.totals.audit_lost + self.audit.lost
 
     def held_back(self) -> dict[str, list[EndpointCount]]:
         """By endpoint, what the data planes that hold it back said last."""

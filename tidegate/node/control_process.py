@@ -25,6 +25,7 @@ from health.discovery.names import Asks, Names
 from health.prober import Prober
 from tidegate.admin.app import serve_admin
 from tidegate.node.agreement import make_agreement
+from tidegate.node.audit_log import AuditLog, folder_of
 from tidegate.node.channel import StreamChannel
 from tidegate.node.control import Control
 from tidegate.node.data_side import DataSocket
@@ -67,6 +68,7 @@ def make_control(plan: NodePlan, chosen: Chosen, *, environ: Mapping[str, str], 
         agreement=agreement,
         data=DataSocket(Path(plan.data_dir)),
         lines=JournalFiles(Path(plan.data_dir)),
+        audit=AuditLog(folder_of(plan.data_dir), node_id=plan.node_id, wall=wall, loop=asyncio.get_running_loop()),
         may_open=None if hard == resource.RLIM_INFINITY else hard,
     )
 

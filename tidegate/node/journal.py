@@ -1,10 +1,11 @@
 """What was decided, by whom and why, and what came of it? Append-only, on this node's disk, and shown to the others.
 
     begin  ──line, flushed──>  the act itself  ──>  end  ──line, flushed──>  a row for the other nodes
+       └──────record──────>  audit log, chained (audit_log.py)  <──record──────┘
 
 Written before the act, so that no kill can leave an act without its line; one whose end was never written reads as
 `interrupted`. A line that a crash cut short is passed over. The rows reuse their keys: the state store holds each
-node's latest.
+node's latest. The files here are of bounded size, for looking up; the audit log is kept as long as it says.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
 from health.core.rows import StateError, understood
 from health.state.store import StateStore
 from tidegate.node.logs import Log
+
+if TYPE_CHECKING:
+    from gateway.dataplane import Audit
 
 Outcome = Literal["begun", "done", "refused", "failed", "unknown", "interrupted"]
 """`unknown`: no majority answered; it may have happened."""
@@ -66,8 +70,11 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
 class Journal:
     """One node's. Use it on one event loop; `load` before anything else."""
 
-    def __init__(self, lines: Lines, *, node: str, state: StateStore, wall: Callable[[], float], log: Log) -> None:
+    def __init__(
+        self, lines: Lines, *, audit: Audit, node: str, state: StateStore, wall: Callable[[], float], log: Log
+    ) -> None:
         self._lines = lines
+        self._audit = audit
         self._node = node
         self._state = state
         self._wall = wall
@@ -107,13 +114,21 @@ class Journal:
             evidence=evidence or {},
             epoch=epoch,
         )
-        await self._append(decision)
+        self._audit.write(_audited(decision, evidence=decision.evidence))
+        try:
+            await self._append(decision)
+        except OSError as error:
+            self._audit.write(
+                _audited(msgspec.structs.replace(decision, outcome="failed", detail=f"no journal, no act: {error}"))
+            )
+            raise
         return decision
 
     async def end(self, decision: Decision, outcome: Outcome, detail: str = "") -> Decision:
         """After it."""
         ended = msgspec.structs.replace(decision, outcome=outcome, detail=detail)
         self.counts[ended.what, outcome] = self.counts.get((ended.what, outcome), 0) + 1
+        self._audit.write(_audited(ended))
         try:
             await self._append(ended)
         except OSError as error:
@@ -184,3 +199,19 @@ class Journal:
         for key, one in self._decisions.items():
             if one.outcome == "begun":
                 self._decisions[key] = msgspec.structs.replace(one, outcome="interrupted")
+
+
+def _audited(decision: Decision, **more: object) -> dict[str, object]:
+    """One record of the audit log: one when it is begun, with its evidence, and one with what came of it."""
+    return {
+        "kind": "decision",
+        "decision": decision.id,
+        "action": decision.what,
+        "target": decision.target,
+        "author": decision.author,
+        "reason": decision.why,
+        "epoch": decision.epoch,
+        "outcome": decision.outcome,
+        "detail": decision.detail,
+        **more,
+    }

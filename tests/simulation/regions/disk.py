@@ -109,6 +109,19 @@ class Lines:
         return list(self._disk.lines)
 
 
+class UnreadAudit:
+    """Control's part of the audit log: nobody reads it here, the journal says the same."""
+
+    retention_s: float | None = None
+    lost = 0
+
+    def write(self, record: Mapping[str, object]) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
 class SavedDisk(Disk):
     """What is kept for the next start."""
 

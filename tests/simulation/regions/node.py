@@ -38,7 +38,7 @@ from tests.simulation.regions.configured import (
     loaded,
 )
 from tests.simulation.regions.data import Data
-from tests.simulation.regions.disk import Lines, RegionDisk, SavedDisk
+from tests.simulation.regions.disk import Lines, RegionDisk, SavedDisk, UnreadAudit
 from tests.simulation.regions.gateway import Answered, Gateway
 from tidegate.node.channel import memory_pair
 from tidegate.node.control import Control
@@ -127,6 +127,7 @@ class Node:
             load=self._load,
             data=self.data,
             lines=Lines(self.disk),
+            audit=UnreadAudit(),
         )
         self.plane = DataPlane(
             node_id=f"gw-{region}",

@@ -28,7 +28,7 @@ async def run(node: Node, *words: str, token: str = OPERATOR) -> subprocess.Comp
     return await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "tidegate", *words],
-        env={**os.environ, "TIDEGATE_ADMIN": node.admin, "TIDEGATE_TOKEN": token},
+        env={**os.environ, **TOKENS, "TIDEGATE_ADMIN": node.admin, "TIDEGATE_TOKEN": token},
         capture_output=True,
         text=True,
         timeout=60,
@@ -230,6 +230,17 @@ async def test_exit_codes_say_refused_misused_and_unreachable(tmp_path: Path) ->
         assert f"endpoint/api/us/{us.address}" in told.stdout
         as_json = json.loads((await run(node, "decisions", "--json", "--limit", "1")).stdout)
         assert as_json["decisions"][0]["evidence"]["scope"] == "local"
+        audited = await run(node, "audit", "--json", "--config", str(node.file))
+        assert audited.returncode == 0, audited.stderr
+        said = json.loads(audited.stdout)
+        assert said["faults"] == []
+        endpoint = f"endpoint/api/us/{us.address}"
+        assert [(one["action"], one["target"], one["author"], one["outcome"]) for one in said["records"]] == [
+            ("drain", "service/api", "ops", "begun"),
+            ("drain", "service/api", "ops", "refused"),
+            ("drain", endpoint, "ops", "begun"),
+            ("drain", endpoint, "ops", "done"),
+        ]
         node.admin_port = ports(1)[0]
         assert (await run(node, "drain", "eu")).returncode == 3
 

@@ -42,6 +42,21 @@ def test_records_are_printed_one_a_line(tmp_path: Path) -> None:
     assert (code, out) == (DONE, "1800000000.000 a kind=denied route=p data_types=profile,notes rule=profile\n")
 
 
+def test_what_was_decided_is_printed_with_who_and_why_and_no_text_ends_a_word_or_a_line(tmp_path: Path) -> None:
+    async def run() -> None:
+        log = AuditLog(tmp_path / "audit", node_id="a", wall=lambda: 1.8e9, loop=asyncio.get_running_loop())
+        said = {"action": "drain", "target": "region/eu", "author": "ann", "reason": "new disks\nat=0", "epoch": None}
+        log.write({"kind": "decision", "decision": "a-1", **said, "outcome": "begun", "detail": ""})
+        log.close()
+
+    asyncio.run(run())
+    _, out, _ = ask(tmp_path)
+    assert out == (
+        "1800000000.000 a kind=decision action=drain target=region/eu author=ann "
+        'reason="new disks\\nat=0" outcome=begun decision=a-1\n'
+    )
+
+
 def test_json_has_everything(tmp_path: Path) -> None:
     write(tmp_path)
     code, out, _ = ask(tmp_path, as_json=True)

@@ -13,6 +13,7 @@ from gateway.messages import DURATION_BUCKETS_S, EndpointCount, Hello, Publicati
 from health.core.discovery import Answer, Found
 from tests.harness.control import House, connect
 from tidegate.demo import waiting
+from tidegate.node.audit_log import MAX_BUFFERED, folder_of, segments
 from tidegate.node.channel import memory_pair
 
 
@@ -42,25 +43,6 @@ async def test_a_verdict_goes_out_as_a_new_version(house: House) -> None:
     await until(lambda: control.snapshot)
     house.prober.say(ENDPOINT, "down")
     await until(lambda: control.snapshot and control.snapshot.version == 2)
-
-
-async def test_verdicts_and_version_outlive_the_process(house: House) -> None:
-    first = house.control()
-    house.prober.say(ENDPOINT, "down")
-    await until(lambda: first.snapshot and first.snapshot.version == 2)
-    first.save_verdicts()
-    second = house.control()
-    assert second.snapshot is not None
-    assert second.snapshot.version == 3
-    assert house.prober.restored[ENDPOINT].health == "down"
-
-
-async def test_the_configuration_is_kept_for_a_later_start(house: House) -> None:
-    house.control()
-    await until(lambda: house.disk.last_good(house.file))
-    saved = house.disk.last_good(house.file)
-    assert saved is not None
-    assert saved.text == house.file.read_text()
 
 
 async def test_a_node_on_its_last_good_configuration_is_degraded_and_does_not_call_it_the_files(house: House) -> None:
@@ -121,13 +103,6 @@ async def test_reports_are_merged_and_tell_who_serves(house: House) -> None:
     ours.close()
 
 
-async def test_a_disk_that_is_full_is_said_and_serving_goes_on(house: House) -> None:
-    control = house.control()
-    (house.file.parent / "data").rename(house.file.parent / "gone")
-    control.save_verdicts()
-    assert any("cannot keep verdicts" in line["event"] for line in house.lines)
-
-
 NAMED = {"region": "eu", "dns": "api.test", "port": 80}
 
 
@@ -163,7 +138,7 @@ async def test_whom_a_name_stood_for_outlives_the_process_although_no_resolver_a
     house.resolver.answers["api.test"] = stands_for("10.0.0.1")
     first = house.control()
     await until(lambda: first.snapshot and first.snapshot.resolved)
-    first.save_verdicts()
+    first.saving.verdicts()
     house.resolver.answers.clear()
     second = house.control()
     assert second.snapshot is not None
@@ -181,3 +156,34 @@ async def test_what_data_planes_fail_at_is_probed_at_once(house: House) -> None:
     ]
     await connect(house, control, 0, Report(1, 1, 0, [], counts))
     assert house.prober.suspected == [ENDPOINT]
+
+
+async def test_a_reload_is_in_the_audit_log_with_what_it_brought_or_why_it_was_refused(house: House) -> None:
+    control = house.control()
+    await control.reload("nothing has changed")
+    house.document["residency"] = {"audit": {"retention": "2d"}}
+    house.write()
+    await control.reload("SIGHUP")
+    assert control.audit.retention_s == 2 * 86400
+    house.file.write_text("colour: blue")
+    await control.reload("the file changed")
+    control.audit.close()
+    (found,) = segments(folder_of(str(house.data_dir))).values()
+    _, done, refused = found.records
+    assert (done["action"], done["author"], done["reason"], done["outcome"]) == ("reload", "file", "SIGHUP", "done")
+    assert done["detail"] == control.configuration.loaded.digest
+    assert (refused["reason"], refused["outcome"]) == ("the file changed", "refused")
+    assert "colour" in refused["detail"]
+
+
+async def test_the_audit_log_is_kept_for_a_bounded_time_where_nothing_is_said_of_it(house: House) -> None:
+    assert house.control().audit.retention_s == 400 * 86400
+
+
+async def test_what_its_own_part_of_the_audit_log_lost_is_told_with_the_data_planes(house: House) -> None:
+    control = house.control()
+    (house.data_dir / "audit").write_text("a file where the folder should be")
+    for _ in range(MAX_BUFFERED + 3):
+        control.audit.write({"kind": "decision"})
+    assert control.audit_lost() == 3
+    assert "audit records lost since the start: 3; is the disk full?" in control.degraded()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 
 from health.state.embedded import EmbeddedStore
 from tidegate.node import journal as module
+from tidegate.node.audit_log import AuditLog, segments
+from tidegate.node.core.audit_chain import faults
 from tidegate.node.journal import Journal
 from tidegate.node.journal_files import MAX_FILE_BYTES, JournalFiles
 from tidegate.node.logs import Log
@@ -26,19 +28,32 @@ class Desk:
         self.state = EmbeddedStore(directory / "state.sqlite", owner="gw1/1", clock=lambda: 0.0)
         self.at = 100.0
         self.opened: list[Journal] = []
+        self.audit = AuditLog(directory / "audit", node_id="gw1", wall=lambda: self.at, loop=asyncio.get_running_loop())
 
     def journal(self, node: str = "gw1") -> Journal:
         made = Journal(
-            JournalFiles(self.directory), node=node, state=self.state, wall=lambda: self.at, log=Log(self.lines.append)
+            JournalFiles(self.directory),
+            audit=self.audit,
+            node=node,
+            state=self.state,
+            wall=lambda: self.at,
+            log=Log(self.lines.append),
         )
         self.opened.append(made)
         return made
 
+    def audited(self) -> list[dict[str, Any]]:
+        """What the audit log says on the disk, and that it is sound."""
+        found = segments(self.directory / "audit")
+        assert list(faults(found)) == []
+        return [record for one in found.values() for record in one.records if record["kind"] != "opened"]
+
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     made = Desk(tmp_path)
     yield made
+    made.audit.close()
     for journal in made.opened:
         journal.close()
 
@@ -109,6 +124,7 @@ async def test_other_nodes_see_it_by_its_row_and_rows_are_used_again(desk: Desk)
     (desk.directory / "elsewhere").mkdir()
     other = Journal(
         JournalFiles(desk.directory / "elsewhere"),
+        audit=desk.audit,
         node="gw2",
         state=desk.state,
         wall=lambda: 0.0,
@@ -126,3 +142,27 @@ async def test_whoever_waits_is_told_of_the_next_line(desk: Desk) -> None:
     assert not waiting.done()
     await begun(journal)
     assert await asyncio.wait_for(waiting, 5) == 1
+
+
+async def test_each_decision_is_in_the_audit_log_before_the_act_and_after_it(desk: Desk) -> None:
+    journal = desk.journal()
+    decision = await journal.begin(
+        "promote", "region/us", author="ann", why="eu burns", evidence={"would_lose": "nothing"}, epoch=7
+    )
+    said = {"decision": "gw1-1", "action": "promote", "target": "region/us", "author": "ann", "reason": "eu burns"}
+    common = {"at": 100.0, "node": "gw1", "kind": "decision", "epoch": 7, **said}
+    begun = {"n": 1, "outcome": "begun", "detail": "", "evidence": {"would_lose": "nothing"}}
+    assert desk.audited() == [common | begun], "on the disk when the act begins"
+    await journal.end(decision, "refused", "us is down")
+    assert desk.audited()[1] == common | {"n": 2, "outcome": "refused", "detail": "us is down"}
+
+
+async def test_what_cannot_be_written_down_is_said_in_the_audit_log(desk: Desk) -> None:
+    (desk.directory / "decisions.jsonl").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        await begun(desk.journal())
+    desk.audit.flush()
+    assert [(one["outcome"], "no journal, no act" in one["detail"]) for one in desk.audited()] == [
+        ("begun", False),
+        ("failed", True),
+    ]

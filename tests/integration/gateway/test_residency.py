@@ -89,16 +89,26 @@ async def test_with_every_allowed_region_dead_nothing_reaches_the_others_and_the
 
 
 async def test_a_spill_goes_to_allowed_regions_only() -> None:
-    async with bench(service={}) as here:
-        allowed = [await here.endpoint(region=region) for region in ("eu", "ie")]
+    """Thirty clients ask for more than `eu` and `ie` together may be asked; all of them wish for `us`."""
+    trusted = {"trusted_proxies": ["127.0.0.0/8"]}
+    by_order = {"strategy": "failover", "preference_header": "X-Region"}  # nothing but capacity takes any from `eu`
+    route = {"data_types": ["profile"], "region_routing": by_order}
+    async with bench(service={}, listener=trusted, route=route) as here:
+        eu, ie = [await here.endpoint(region=region) for region in ("eu", "ie")]
         forbidden = await here.endpoint(region="us")
         await here.publish()
-        for _ in range(4):
-            for _ in range(40):
-                assert (await here.ask(POST)).status == 200
-            await asyncio.sleep(0.15)
-        assert sum(len(each.received) for each in allowed) == 160
+        sent = 0
+        async with asyncio.timeout(20):
+            while len(ie.received) < 30:  # the measured rate must rise first
+                line = b"Host: h\r\nX-Region: us\r\nX-Forwarded-For: 192.0.2.%d\r\n" % (sent % 30)
+                assert (await here.ask(POST.replace(b"Host: h\r\n", line))).status == 200
+                sent += 1
+        assert len(eu.received) + len(ie.received) == sent
+        assert len(eu.received) > 0
         assert forbidden.connections == 0
+        moved = [record for record in here.audited if record["kind"] == "transfer"]
+        assert {(record["source"], record["destination"]) for record in moved} == {("eu", "ie")}
+        assert len(moved) == len(ie.received)
 
 
 async def test_a_transfer_to_another_region_is_on_record_with_its_rule() -> None:

@@ -123,12 +123,8 @@ async def test_under_too_many_requests_batch_is_shed_before_interactive_and_crit
             await release.wait()
             await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    routes = [
-        {"id": rank, "match": {"path": f"/{rank}"}, "service": "api", "importance": rank}
-        for rank in ("batch", "interactive", "critical")
-    ]
     overload = {"max_requests": 4, "target_delay": "10s", "memory": "100%"}
-    async with Bench(routes=routes, document={"overload": overload}) as bench:
+    async with Bench(routes=ranked_routes(), document={"overload": overload}) as bench:
         await bench.endpoint(slow)
         await bench.publish()
         held = []
@@ -171,6 +167,72 @@ async def _status(bench: Bench, rank: str) -> int:
     client.close()
     assert b"\r\nRetry-After: " in head
     return int(head.split(b" ")[1])
+
+
+async def ranks(bench: Bench) -> dict[str, Any]:
+    """What a request of each rank gets: its status, or why it was turned away."""
+    found: dict[str, Any] = {}
+    for rank in ("batch", "interactive", "critical"):
+        reply = await bench.ask(get(f"/{rank}"))
+        found[rank] = reply.problem["detail"] if reply.status == 503 else reply.status
+    return found
+
+
+def ranked_routes() -> list[dict[str, Any]]:
+    return [
+        {"id": rank, "match": {"path": f"/{rank}"}, "service": "api", "importance": rank}
+        for rank in ("batch", "interactive", "critical")
+    ]
+
+
+class Hog:
+    """Keeps the event loop busy: each of its turns takes so long."""
+
+    def __init__(self, turn_s: float) -> None:
+        self._turn_s = turn_s
+        self.is_on = True
+        self._turn()
+
+    def _turn(self) -> None:
+        end = time.monotonic() + self._turn_s
+        while time.monotonic() < end:
+            pass
+        if self.is_on:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+
+async def test_a_loop_that_is_late_turns_batch_away_and_critical_not_and_all_come_back() -> None:
+    overload = {"max_requests": 1000, "target_delay": "25ms", "memory": "100%"}
+    async with Bench(routes=ranked_routes(), document={"overload": overload}) as bench:
+        endpoint = await bench.endpoint()
+        await bench.publish()
+        assert await ranks(bench) == {"batch": 200, "interactive": 200, "critical": 200}
+        hog = Hog(0.06)  # between 40 and 60 ms late: over the target, far from five times the target
+        try:
+            await until(lambda: bench.plane.report().admission.shed_level > 0, "the loop's delay is seen")
+            found = await ranks(bench)
+        finally:
+            hog.is_on = False
+        assert "batch requests are turned away for now, by event-loop delay" in found["batch"]
+        assert found["critical"] == 200
+        assert not any(b" /batch " in head for head in endpoint.received[3:]), "what is shed reaches no endpoint"
+        await until(lambda: bench.plane.report().admission.shed_level == 0, "it relaxes")
+        assert await ranks(bench) == {"batch": 200, "interactive": 200, "critical": 200}
+
+
+async def test_memory_over_its_target_turns_batch_away() -> None:
+    overload = {"max_requests": 1000, "target_delay": "10s", "memory": "1%"}
+    async with Bench(routes=ranked_routes(), document={"overload": overload}) as bench:
+        endpoint = await bench.endpoint()
+        await bench.publish()
+        await until(lambda: bench.plane.report().admission.shed_level > 0, "more than a hundredth is in use")
+        reply = await bench.ask(get("/batch"))
+        assert (reply.status, reply.problem["reason"], reply.field(b"retry-after")) == (503, "shed", b"10")
+        assert "by memory" in reply.problem["detail"]
+        assert endpoint.connections == 0
+        bench.settings["document"] = {"overload": {**overload, "memory": "100%"}}
+        await bench.publish()
+        assert (await bench.ask(get("/batch"))).status == 200
 
 
 async def test_a_tunnel_counts_as_no_request() -> None:

@@ -561,7 +561,7 @@ class ClientConnection(asyncio.Protocol):
         decorated = None if refusal.is_preflight else refusal.route
         self._write_answer(head, refusal.answer, request_id, close=unread, route=decorated)
         if unread:
-            self._close_lingering()
+            self._close_lingering(reads=refusal.answer.reason != reasons.REGION_MAY_NOT_HOLD)
         elif not head.keep_alive or self._runtime.is_draining:
             self.close()
         else:
@@ -629,15 +629,20 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _close_lingering(self) -> None:
-        """The client may still be sending: closing now would reset the connection and destroy our answer."""
+    def _close_lingering(self, *, reads: bool = True) -> None:
+        """The client may still be sending: closing now would reset the connection and destroy our answer.
+
+        Unless it `reads`, what comes stays with the kernel: data that may not be here is not taken to be dropped.
+        """
+        if not reads:
+            self.hold()
         self._closing = True
         self.deadline = self._runtime.now() + LINGER_S
         self.flush()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if self._reading_paused:
+        if self._reading_paused and reads:
             self._reading_paused = False
             transport.resume_reading()
         if transport.can_write_eof():

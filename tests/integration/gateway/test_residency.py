@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import socket
+import struct
+import termios
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,3 +189,54 @@ async def test_a_request_that_was_decided_before_an_agreement_ended_is_not_retri
             go.set()
             assert (await client.reply()).status in {502, 503}
         assert us.connections == 0
+
+
+def gateways_side(client: Connection) -> socket.socket:
+    """The other end of a client's connection, which lies in this very process."""
+    wanted = client.writer.get_extra_info("sockname")
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            sock = socket.socket(fileno=os.dup(int(descriptor.name)))
+        except OSError:
+            continue
+        try:
+            if sock.getpeername() == wanted:
+                return sock
+        except OSError:
+            pass
+        sock.close()
+    raise AssertionError("nobody holds the other end")
+
+
+def unread(sock: socket.socket) -> int:
+    """Bytes that have arrived and that nobody has read."""
+    found: int = struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, b"\0\0\0\0"))[0]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("gateway", "status", "location"),
+    [(None, 421, None), ("https://ie.example", 308, b"https://ie.example/p?q")],
+)
+async def test_a_node_that_may_not_hold_the_data_reads_no_byte_of_it(
+    gateway: str | None, status: int, location: bytes | None
+) -> None:
+    regions = [{"id": "eu"}, {"id": "ie", "compliance_zones": ["gdpr"], "gateway": gateway}]
+    size = 50_000  # fits into what a kernel takes for a process that reads nothing
+    head = b"PUT /p?q HTTP/1.1\r\nHost: h\r\nContent-Length: 50000000\r\n\r\n"
+    async with bench(regions=regions, route={"data_types": ["profile"]}, service={}) as here:
+        endpoints = [await here.endpoint(region=region) for region in ("eu", "ie")]
+        await here.publish()
+        client = await here.connect()
+        await client.send(head)
+        reply = await client.reply()  # by the head alone: not a byte of the body has been sent
+        assert (reply.status, reply.field(b"location"), reply.field(b"connection")) == (status, location, b"close")
+        assert reply.problem["rule"] == "profile"
+        with gateways_side(client) as other_end:
+            await client.send(b"p" * size)
+            for _ in range(3):  # many turns of the loop, in each of which the gateway could read
+                assert (await here.ask(b"GET /p HTTP/1.1\r\nHost: h\r\n\r\n")).status == status, "others are answered"
+            assert unread(other_end) == size
+        await until(client.reader.at_eof, "the connection ends")
+        assert [endpoint.connections for endpoint in endpoints] == [0, 0]
+        assert [record["kind"] for record in here.audited] == ["denied"] * 4

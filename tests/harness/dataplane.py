@@ -133,6 +133,8 @@ class Bench:
         """What the data plane believes the time to be."""
         self.states: dict[str, EndpointState] = {}
         self.operator: dict[str, OperatorState] = {}
+        self.ejected: dict[str, float] = {}
+        """Whom control has ejected for how many seconds more, by endpoint id."""
         self._endpoints: list[dict[str, Any]] = []
         self.resolved: dict[str, tuple[ResolvedEndpoint, ...]] = {}
         """Whom names stand for; `named` adds one."""
@@ -219,6 +221,7 @@ class Bench:
                 endpoints=self.states,
                 resolved=self.resolved,
                 operator=self.operator,
+                ejected=self.ejected,
             )
         )
         if not self._port:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 from pathlib import Path
 from typing import Any
 
 import bcrypt
 import pytest
 
+from tests.harness.certificates import Authority
 from tests.harness.dataplane import Bench, until
 
 HASHED = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
@@ -152,3 +154,46 @@ async def test_without_a_certificate_a_route_that_wants_one_is_closed() -> None:
         await bench.publish()
         reply = await bench.ask(get(b"Client-Cert: :MIIB:"))
         assert (reply.status, reply.problem["reason"]) == (401, "certificate_missing")
+
+
+# -- client certificates
+
+
+async def test_a_certificate_of_the_listeners_authority_is_let_in_and_nobody_else(tmp_path: Path) -> None:
+    authority, foreign = Authority(tmp_path), Authority(tmp_path, "foreign")
+    listener = {
+        "tls": {
+            "certificates": [authority.issue("localhost")],
+            "client_certificate": "optional",
+            "client_ca": str(authority.file),
+        }
+    }
+    routes = [
+        {"id": "closed", "match": {"path": "/"}, "service": "api", **access(kind="client_certificate")},
+        {"id": "open", "match": {"path": "/open"}, "service": "api"},
+    ]
+    alice = authority.issue("alice.test", common_name="alice")
+    stranger = foreign.issue("alice.test", common_name="alice")
+    claimed = get(b"X-Client-Cert-Subject: CN=alice", b"Client-Cert: :QUJD:")
+    async with Bench(listener=listener, routes=routes) as bench:
+        endpoint = await bench.endpoint()
+        await bench.publish()
+        assert (await bench.ask(get(), tls=authority.client(certificate=alice))).status == 200
+        for request in (get(), claimed):
+            refused = await bench.ask(request, tls=authority.client())
+            assert (refused.status, refused.field(b"content-type")) == (401, b"application/problem+json")
+            assert refused.field(b"www-authenticate") is not None
+        with pytest.raises(ssl.SSLError, match="UNKNOWN_CA"):
+            await bench.ask(get(), tls=authority.client(certificate=stranger))
+        assert len(endpoint.received) == 1, "only the certificate that was verified got there"
+        assert b"\r\nX-Client-Cert-Subject: CN=alice," in endpoint.received[0]
+        without = await bench.ask(b"GET /open HTTP/1.1\r\nHost: h\r\n\r\n", tls=authority.client())
+        assert without.status == 200, "another route asks for no proof"
+
+
+async def test_a_certificate_does_not_speak_for_another_request_without_tls() -> None:
+    async with Bench(route=access(kind="client_certificate")) as bench:
+        endpoint = await bench.endpoint()
+        await bench.publish()
+        refused = await bench.ask(get(b"X-Client-Cert-Subject: CN=alice"))
+        assert (refused.status, endpoint.connections) == (401, 0)

@@ -45,6 +45,24 @@ async def test_an_endpoint_that_refuses_connections_costs_one_attempt_and_then_o
         assert held[dead] == "unreachable"
 
 
+async def test_whom_control_has_ejected_is_asked_nothing_until_its_time_is_over() -> None:
+    outliers = {"interval": "10s", "success_rate_deviations": 1.9, "max_ejected": "50%"}
+    async with Bench(service={"outlier_detection": outliers}) as bench:
+        good, bad = [await bench.endpoint() for _ in range(2)]
+        name = f"api/eu/127.0.0.1:{bad.port}"
+        bench.ejected = {name: 60.0}
+        await bench.publish()
+        assert await asked(bench, 20) == {200: 20}
+        assert (len(good.received), len(bad.received)) == (20, 0)
+        held = {count.endpoint: count.held for count in bench.plane.report().endpoints}
+        assert held[name] == "outlier_ejected"
+        bench.ejected = {name: 0.2}
+        await bench.publish()
+        async with asyncio.timeout(10):
+            while not bad.received:
+                assert await asked(bench, 20) == {200: 20}
+
+
 async def test_a_breaker_opens_lets_a_trial_through_and_closes_when_the_endpoint_is_well_again() -> None:
     moody = Moody(500)
     breaker = {"tripping": "consecutive", "max_errors": 3, "open_for": "200ms", "half_open_requests": 1}

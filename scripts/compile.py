@@ -29,7 +29,10 @@ CORE = (
     "timer_wheel websocket"
 )
 ADMISSION = "counters door table tenant_counts"
-PROXY = "attempts client exchange hopping lane late listening mirror openings peer pool shaped tunnel upstream"
+PROXY = (
+    "attempts client cutting exchange hopping lane late listening mirror openings peer pool recording retrying shaped "
+    "sticky tunnel upstream waiting whole_body"
+)
 ROOM = "byte_locks counts errors location locator places seen"
 MODULES = (
     *(f"gateway/{name}.py" for name in ROOM.split()),

@@ -8,6 +8,10 @@
 
 The answer's head waits for the first bytes of its body, so that both leave in one write. Nothing of an attempt may be
 retried once a byte of its answer has gone to the client.
+
+This is the life of a plain request. What happens to few has a page of its own: sent once more (retrying.py), waiting
+for a place (waiting.py), held whole first (whole_body.py), a session that sticks (sticky.py), a copy (mirror.py), an
+answer that is changed (shaped.py), a tunnel (tunnel.py), the deadline of a drain (cutting.py).
 """
 
 from __future__ import annotations
@@ -18,32 +22,35 @@ from gateway.core import forwarding, outcomes, reasons
 from gateway.core.audit import denial, transfer
 from gateway.core.buffering import BUFFERS_FULL
 from gateway.core.chunked import LAST_CHUNK, chunk
-from gateway.core.crowding import no_room, no_turn
 from gateway.core.data_service import operation_line, with_line
-from gateway.core.decision import failed_everywhere, next_endpoint, no_endpoint
+from gateway.core.decision import next_endpoint, no_endpoint
 from gateway.core.explain import passed_over
 from gateway.core.frames import Cut
 from gateway.core.gate import Endpoint
 from gateway.core.hash_key import key_of
 from gateway.core.head import CHUNKED, RequestHead
-from gateway.core.outgoing import copied, with_length
+from gateway.core.outgoing import with_length
 from gateway.core.plans import RoutePlan
 from gateway.core.problems import Answer, answer_to
 from gateway.core.replay import NO_BODY, Replay
 from gateway.core.response import ResponseHead
 from gateway.core.shaping import AnswerRules, Shaping
 from gateway.core.snapshot import Forward, RoutingSnapshot
-from gateway.core.sticky import Stay, World
 from gateway.core.sticky_cookie import StickyCookie
-from gateway.errors import AnswerTimeout, ConnectFailed, DrainCut, RequestRefused, UpstreamError
+from gateway.errors import AnswerTimeout, ConnectFailed, RequestRefused, UpstreamError
+from gateway.proxy import cutting, retrying
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.mirror import Copy, is_picked
-from gateway.proxy.outcome import Outcome, PassedOver
+from gateway.proxy.outcome import PassedOver
 from gateway.proxy.ports import Runtime
+from gateway.proxy.recording import outcome_of
 from gateway.proxy.roles import Client, Upstream
 from gateway.proxy.shaped import ShapedAnswer
+from gateway.proxy.sticky import StickySession
 from gateway.proxy.tunnel import Tunnel
 from gateway.proxy.upstream import connect
+from gateway.proxy.waiting import Waiting
+from gateway.proxy.whole_body import WholeBody
 
 EVENT_STREAM = b"text/event-stream"
 
@@ -52,43 +59,40 @@ class Exchange:
     """A request that is being forwarded."""
 
     __slots__ = (
-        "_buffer",
-        "_buffered_bytes",
-        "_bytes_in",
-        "_bytes_out",
-        "_client",
-        "_copy",
-        "_forward",
         "_has_place",
         "_head_out",
         "_is_chunking_answer",
         "_is_client_slow",
         "_is_event_stream",
         "_key",
-        "_lane",
         "_operation_line",
         "_outgoing",
-        "_replay",
-        "_request_ended",
-        "_runtime",
-        "_session_line",
         "_shaped",
         "_snapshot",
-        "_started_at",
-        "_stay",
         "_timers",
-        "_tunnel",
         "_upstream",
-        "_waited_s",
-        "_waits_since",
+        "_whole",
         "answer_started",
         "attempts",
+        "bytes_in",
+        "bytes_out",
+        "client",
         "close_after",
         "endpoint",
+        "forward",
+        "has_whole_request",
         "head",
         "is_over",
+        "lane",
+        "mirror_copy",
+        "replay",
         "request_id",
+        "runtime",
+        "session",
+        "started_at",
         "status",
+        "tunnel",
+        "waiting",
     )
 
     def __init__(
@@ -102,26 +106,26 @@ class Exchange:
         request_id: bytes,
         started_at: float,
     ) -> None:
-        self._runtime = runtime
-        self._client = client
+        self.runtime = runtime
+        self.client = client
         self._snapshot = snapshot
-        self._forward = forward
+        self.forward = forward
         self.head = head
         self.request_id = request_id
-        self._started_at = started_at
+        self.started_at = started_at
         self.endpoint: Endpoint | None = None
         """Of the attempt made last; of the answer, once there is one."""
         self.attempts = Attempts(runtime.book)
         self.status = 0
-        self._bytes_in = self._bytes_out = 0
+        self.bytes_in = self.bytes_out = 0
         self.close_after = False
         self.answer_started = False
         """Whether a byte of the final answer has gone to the client."""
         self.is_over = False
         self._upstream: Upstream | None = None
         """Where the request's body goes; where the answer comes from, once it has begun."""
-        self._request_ended = head.body_length == 0
-        self._replay = Replay(forward.service.replay_bound) if head.body_length else NO_BODY
+        self.has_whole_request = head.body_length == 0
+        self.replay = Replay(forward.service.replay_bound) if head.body_length else NO_BODY
         self._head_out = b""
         self._is_chunking_answer = False
         self._is_event_stream = False
@@ -130,47 +134,44 @@ class Exchange:
         """What endpoints get: the head itself, unless the route changes it."""
         self._shaped: ShapedAnswer | None = None
         """What the answer's body goes through, where the route asks for that."""
-        self._buffer: bytearray | None = None
-        """The body so far, where all of it is received before anybody gets it; None before and after."""
-        self._buffered_bytes = 0
-        self._copy: Copy | None = None
+        self._whole: WholeBody | None = None
+        """Where all of the body is received before anybody gets it."""
+        self.mirror_copy: Copy | None = None
         """For another service, where the route has a mirror and this request was picked."""
-        self._tunnel: Tunnel | None = None
+        self.tunnel: Tunnel | None = None
         self._operation_line: bytes | None = None
         """What makes a data write safe to send again; the same in every attempt."""
         self._timers: list[asyncio.TimerHandle] | None = None
-        self._stay: Stay | None = None
-        """Where sessions stick: what becomes of this one."""
-        self._session_line = b""
-        """What its answer is to carry of it."""
-        self._lane = runtime.lane(forward.service.id)
+        self.session: StickySession | None = None
+        """Where sessions stick."""
+        self.lane = runtime.lane(forward.service.id)
         self._has_place = False
         """Whether it counts among its service's requests."""
-        self._waits_since: float | None = None
-        """For a place or a connection."""
-        self._waited_s = 0.0
+        self.waiting: Waiting | None = None
+        """For a place or a connection, if it ever had to."""
         hash_on = forward.service.balancing.hash_on
         self._key = key_of(hash_on, head, client.peer.client_ip) if hash_on else b""
 
     @property
     def idle_timeout_s(self) -> float:
-        return self._forward.service.idle_timeout_s
+        return self.forward.service.idle_timeout_s
 
     @property
     def route(self) -> RoutePlan:
-        return self._forward.route
+        return self.forward.route
 
     @property
-    def has_whole_request(self) -> bool:
-        return self._request_ended
+    def is_event_stream_open(self) -> bool:
+        """Whether events go to the client as they come: such an answer may end after any of them."""
+        return self._is_event_stream and self.answer_started and self._shaped is None
 
-    # -- attempts
+    # -- the request is sent
 
     def start(self) -> None:
         """The first attempt."""
-        runtime, service = self._runtime, self._forward.service
-        self._lane.budget.requests += 1
-        shaping = self._forward.route.shaping
+        runtime, service = self.runtime, self.forward.service
+        self.lane.budget.requests += 1
+        shaping = self.forward.route.shaping
         if shaping is not None and not self._shape_request(shaping):
             return
         if service.sticky is not None:
@@ -181,69 +182,38 @@ class Exchange:
             self._timers = []
             if service.total_timeout_s is not None:
                 self._timers.append(runtime.loop.call_later(service.total_timeout_s, self._on_total_timeout))
-        if shaping is not None and shaping.buffers_request and not self._request_ended:
-            self._buffer = bytearray()
+        if shaping is not None and shaping.buffers_request and not self.has_whole_request:
+            self._whole = WholeBody(runtime.buffers)
             if self.head.expects_continue:
-                self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return
         self._first_attempt()
 
     def _first_attempt(self) -> None:
-        runtime, service = self._runtime, self._forward.service
+        runtime = self.runtime
         if self._timers is not None:
-            hedge_after_s = service.hedge_after_s
-            if service.hedges_at_p95:
-                hedge_after_s = self._lane.durations.quantile(0.95)
-            if hedge_after_s is not None and self.head.method in service.retries.methods:
-                self._timers.append(runtime.loop.call_later(hedge_after_s, self._hedge))
-        if self._lane.enter():
+            hedge_after_s = retrying.hedge_after_s(self)
+            if hedge_after_s is not None:
+                self._timers.append(runtime.loop.call_later(hedge_after_s, retrying.hedge, self))
+        if self.lane.enter():
             self._has_place = True
-            if self._lane.openings.has_line:
-                self._lane.openings.line_up(self._attempt_unless_over)
+            if self.lane.openings.has_line:
+                self.lane.openings.line_up(self.attempt_unless_over)
             else:
-                self._attempt(self._next_endpoint())
+                self.attempt(self.next_endpoint())
         else:
             self._wait()
-        if self._forward.route.mirror is not None and not self.is_over and is_picked(self._forward, self.head, runtime):
+        if self.forward.route.mirror is not None and not self.is_over and is_picked(self.forward, self.head, runtime):
             self._begin_copy()
 
-    def _begin_copy(self) -> None:
-        copies = self._forward.route.mirror
-        if copies is not None:
-            service = self._snapshot.routing.services[copies.service]
-            self._copy = Copy(self._runtime, copies, service, self._outgoing)
-            self._copy.begin(self._snapshot, self._client.peer, self.request_id)
-
-    def _shape_request(self, shaping: Shaping) -> bool:
-        """Whether there is something to send."""
-        if shaping.request is not None:
-            try:
-                self._outgoing = shaping.request.apply(self.head)
-            except RequestRefused as error:
-                self._give_up(answer_to(error))
-                return False
-        return True
-
-    def _find_session(self, cookie: StickyCookie) -> None:
-        """Whose it is; the endpoint does not get to see how we know."""
-        stay = self._stay = Stay(cookie, self.head, wall=self._runtime.steady_wall())
-        fields = cookie.stripped(self._outgoing.forwarded_fields)
-        if fields is not self._outgoing.forwarded_fields:
-            self._outgoing = copied(self._outgoing)
-            self._outgoing.forwarded_fields = fields
-        self._forward = stay.settle(self._forward, self._world(), self._client.peer.client_ip)
-
-    def _world(self) -> World:
-        runtime = self._runtime
-        return World(self._snapshot, runtime.snapshot, runtime.book, runtime.rng, runtime.now())
-
-    def _next_endpoint(self) -> Endpoint | None:
-        runtime = self._runtime
-        if self._stay is not None:
-            return self._stay.next_endpoint(self._forward, self._world(), tried=self.attempts.tried, key=self._key)
+    def next_endpoint(self) -> Endpoint | None:
+        """For the next attempt; None where there is none left."""
+        runtime = self.runtime
+        if self.session is not None:
+            return self.session.next_endpoint(self._snapshot, self.forward, tried=self.attempts.tried, key=self._key)
         return next_endpoint(
             self._snapshot,
-            self._forward,
+            self.forward,
             runtime.book,
             tried=self.attempts.tried,
             rng=runtime.rng,
@@ -252,69 +222,38 @@ class Exchange:
             current=runtime.snapshot,
         )
 
-    def _attempt(self, endpoint: Endpoint | None) -> None:
+    def attempt(self, endpoint: Endpoint | None) -> None:
+        """Send it there, as soon as there is a connection."""
         if endpoint is None:
-            away = self._stay.refusal(self._forward) if self._stay is not None else None
-            self._give_up(away or no_endpoint(self._forward))
+            away = self.session.refusal(self.forward) if self.session is not None else None
+            self.give_up(away or no_endpoint(self.forward))
             return
-        runtime, service = self._runtime, self._forward.service
+        runtime, service = self.runtime, self.forward.service
         self.endpoint = endpoint
         connection = runtime.pool.take(endpoint)
         if connection is not None:
             self.attempts.begin(endpoint, now=runtime.now())
             self._send(connection)
-        elif self._lane.bulkhead.may_connect():
+        elif self.lane.bulkhead.may_connect():
             # A hedge has no time to lose, and must not come back after the answer.
-            if not self.attempts.running and not self._lane.openings.may_open(self._attempt_unless_over):
+            if not self.attempts.running and not self.lane.openings.may_open(self.attempt_unless_over):
                 return
-            if self._lane.is_crowded():
+            if self.lane.is_crowded():
                 runtime.pool.make_room(service.id)
             self.attempts.begin(endpoint, now=runtime.now())
-            self._lane.bulkhead.opening += 1
+            self.lane.bulkhead.opening += 1
             runtime.spawn(self._connect(endpoint), "connect")
         elif not self.attempts.running:
             self._wait()
 
-    # -- waiting for a place or a connection
-
-    def _wait(self) -> None:
-        now, service = self._runtime.now(), self._forward.service
-        until = now + service.connect_timeout_s
-        if self._lane.bulkhead.wait(self, until=until, has_place=self._has_place):
-            self._waits_since = now
-        else:
-            self._give_up(no_room(service, self._lane.bulkhead))
-
-    def admit(self) -> None:
-        """Its turn has come."""
-        self._has_place = True
-        self._stop_waiting()
-        self._attempt(self._next_endpoint())
-
-    def turn_away(self) -> None:
-        """It has waited as long as it may."""
-        self._stop_waiting()
-        self._give_up(no_turn(self._forward.service, self._lane.bulkhead))
-
-    def _stop_waiting(self) -> None:
-        if self._waits_since is not None:
-            self._waited_s += self._runtime.now() - self._waits_since
-            self._waits_since = None
-
-    def _give_place_back(self) -> None:
-        """Streams are not counted among requests."""
-        if self._has_place:
-            self._has_place = False
-            self._lane.release()
-
     async def _connect(self, endpoint: Endpoint) -> None:
         try:
-            connection = await connect(self._runtime, endpoint, timeout_s=self._forward.service.connect_timeout_s)
+            connection = await connect(self.runtime, endpoint, timeout_s=self.forward.service.connect_timeout_s)
         except ConnectFailed as error:
             self.on_failed(endpoint.id, error)
             return
         finally:
-            self._lane.opened()
+            self.lane.opened()
         if endpoint.id in self.attempts.running:
             self._send(connection)
         else:
@@ -324,181 +263,140 @@ class Exchange:
         endpoint = connection.endpoint
         self.attempts.running[endpoint.id] = connection
         self._upstream = connection
-        route = self._forward.route
+        route = self.forward.route
         if route.is_audited and endpoint.region != self._snapshot.routing.region:
-            self._runtime.audit(transfer(route, self._snapshot.routing.region, endpoint, self.request_id))
-        peer = self._client.peer
+            self.runtime.audit(transfer(route, self._snapshot.routing.region, endpoint, self.request_id))
+        peer = self.client.peer
         authority = f"{endpoint.host}:{endpoint.port}".encode()
         data = peer.forwarding.request(self._outgoing, self.request_id, authority, peer.origin)
         if self._operation_line is not None:
             data = with_line(data, self._operation_line)
         if endpoint.is_gateway:
-            data = with_line(data, self._runtime.hops.line(self._snapshot, route, endpoint, self._outgoing, peer))
-            if self._stay is not None:
-                data = with_line(data, self._stay.hop_line)
+            data = with_line(data, self.runtime.hops.line(self._snapshot, route, endpoint, self._outgoing, peer))
+            if self.session is not None:
+                data = with_line(data, self.session.hop_line)
         if self.head.body_length:
-            data += self._replay.take_waiting()
-            self._client.go_on()
-        service = self._forward.service
-        connection.send(self, data, timeout_s=service.try_timeout_s if self._request_ended else service.idle_timeout_s)
+            data += self.replay.take_waiting()
+            self.client.go_on()
+        service = self.forward.service
+        connection.send(
+            self, data, timeout_s=service.try_timeout_s if self.has_whole_request else service.idle_timeout_s
+        )
 
-    def on_failed(self, endpoint_id: str, error: UpstreamError) -> None:
-        """An attempt failed: try elsewhere if that is safe, else tell the client."""
-        if endpoint_id in self.attempts.running:
-            now = self._runtime.now()
-            if isinstance(error, AnswerTimeout):
-                self._lane.took(self.attempts.took_s(endpoint_id, now=now), now)
-            self.attempts.fail(endpoint_id, error, now=now)
-            self._after_failure(error)
+    # -- what some routes and services ask for first
 
-    def _after_failure(self, error: UpstreamError) -> None:
-        if self.answer_started:
-            self._client.abort()  # half an answer must not look like a whole one
-            self._finish(error.reason, error.detail)
-            return
-        if self.attempts.running:
-            return  # the other copy may still be answered
-        self._upstream = None
-        if self._shaped is not None:
-            self._shaped.is_dropped = True
-            self._shaped = None
-        if (
-            self._may_send_again(error)
-            and self._forward.service.retries.allows_error(
-                error, method=self.head.method, retries_done=self.attempts.count - 1
-            )
-            and self._take_from_budget()
-        ):
-            self._retry(error)
-        else:
-            self._give_up(failed_everywhere(self._forward, error))
+    def _shape_request(self, shaping: Shaping) -> bool:
+        """Whether there is something to send."""
+        if shaping.request is not None:
+            try:
+                self._outgoing = shaping.request.apply(self.head)
+            except RequestRefused as error:
+                self.give_up(answer_to(error))
+                return False
+        return True
 
-    def _may_send_again(self, error: UpstreamError) -> bool:
-        if isinstance(error, ConnectFailed):
-            return True  # nothing was sent: what has come of the body still waits
-        return self._request_ended and self._replay.is_whole
+    def _find_session(self, cookie: StickyCookie) -> None:
+        """Whose it is; the endpoint does not get to see how we know."""
+        session = self.session = StickySession(self.runtime, cookie, self.head)
+        self._outgoing = session.hidden_from(self._outgoing)
+        self.forward = session.settle(self._snapshot, self.forward, self.client.peer.client_ip)
 
-    def _take_from_budget(self) -> bool:
-        return self._lane.budget.take(self._forward.service.retries, now=self._runtime.now())
+    def _begin_copy(self) -> None:
+        copies = self.forward.route.mirror
+        if copies is not None:
+            service = self._snapshot.routing.services[copies.service]
+            self.mirror_copy = Copy(self.runtime, copies, service, self._outgoing)
+            self.mirror_copy.begin(self._snapshot, self.client.peer, self.request_id)
 
-    def _retry(self, error: UpstreamError | None = None) -> None:
-        if self._request_ended:
-            self._replay.rewind()
-        upcoming = self._next_endpoint()
-        if upcoming is not None:
-            self._attempt(upcoming)
-            return
-        if isinstance(error, DrainCut):
-            self._give_up(answer_to(error))  # where it was must not get it again
-            return
-        # Every eligible endpoint has been tried: again from the first, but not at once.
-        self.attempts.tried.clear()
-        delay_s = self._forward.service.retries.backoff_s(self.attempts.count - 1, self._runtime.rng)
-        self._runtime.loop.call_later(delay_s, self._attempt_unless_over)
+    # -- a place at its service
 
-    def _attempt_unless_over(self) -> None:
-        if not self.is_over:
-            self._attempt(self._next_endpoint())
+    def _wait(self) -> None:
+        if self.waiting is None:
+            self.waiting = Waiting(self, self.lane.bulkhead, self.forward.service, now=self.runtime.now)
+        self.waiting.begin(has_place=self._has_place)
 
-    def _hedge(self) -> None:
-        """No answer yet: send a second copy to another endpoint. The first answer wins."""
-        if self.is_over or self.status or len(self.attempts.running) != 1:
-            return
-        if not (self._request_ended and self._replay.is_whole):
-            return
-        if self._stay is not None and self._stay.is_kept:
-            return
-        endpoint = self._next_endpoint()
-        if endpoint is not None and self._take_from_budget():
-            self._replay.rewind()
-            self._attempt(endpoint)
+    def on_turn(self) -> None:
+        """There is a place for it, and a connection to be had."""
+        self._has_place = True
+        self.attempt(self.next_endpoint())
 
-    def _on_total_timeout(self) -> None:
-        if not self.is_over:
-            detail = f"no whole answer within {self._forward.service.total_timeout_s:g} s"
-            self.refuse(Answer(504, reasons.TOTAL_TIMEOUT, detail, "http_response_timeout"))
+    def _give_place_back(self) -> None:
+        """Streams are not counted among requests."""
+        if self._has_place:
+            self._has_place = False
+            self.lane.release()
 
-    # -- the request's body, from the client
+    # -- its body, from the client
 
     def on_request_body(self, data: bytes, *, ended: bool) -> None:
         """Body bytes, without the client's own framing."""
-        self._bytes_in += len(data)
-        self._request_ended = ended
-        if self._buffer is not None:
-            self._take_into_buffer(self._buffer, data)
+        self.bytes_in += len(data)
+        self.has_whole_request = ended
+        if self._whole is not None:
+            self._take_whole(self._whole, data)
             return
         if self.head.body_length == CHUNKED:
             data = chunk(data) if data else b""
             if ended:
                 data += LAST_CHUNK
-        if self._copy is not None:
-            self._copy.on_request_body(data, ended=ended)
-        self._replay.keep(data)
+        if self.mirror_copy is not None:
+            self.mirror_copy.on_request_body(data, ended=ended)
+        self.replay.keep(data)
         upstream = self._upstream
         if upstream is not None:
             upstream.write(data)
-            service = self._forward.service
+            service = self.forward.service
             if upstream.is_awaiting_head:
                 upstream.extend(service.try_timeout_s if ended else service.idle_timeout_s)
         else:
-            self._replay.wait(data)
-            if self._replay.is_full:
-                self._client.hold()
+            self.replay.wait(data)
+            if self.replay.is_full:
+                self.client.hold()
 
-    def _take_into_buffer(self, buffer: bytearray, data: bytes) -> None:
+    def _take_whole(self, whole: WholeBody, data: bytes) -> None:
         """More of a body that is received whole first; with the last of it, an endpoint is chosen."""
-        if not self._runtime.buffers.hold(len(data)):
+        if not whole.take(data):
             self.refuse(BUFFERS_FULL)
             return
-        self._buffered_bytes += len(data)
-        buffer += data
-        if not self._request_ended:
+        if not self.has_whole_request:
             return
-        self._buffer = None
-        newest = self._runtime.snapshot
+        newest = self.runtime.snapshot
         if newest is not None and newest.routing is self._snapshot.routing:
             self._snapshot = newest  # an upload takes its time, and who is healthy may have changed meanwhile
+        body = whole.body()
         if self.head.body_length == CHUNKED:
-            with_length(self._outgoing, len(buffer))
-        body = bytes(buffer)
-        self._replay = Replay(len(body))
-        self._replay.keep(body)
-        self._replay.wait(body)
+            with_length(self._outgoing, len(body))
+        self.replay = Replay(len(body))
+        self.replay.keep(body)
+        self.replay.wait(body)
         self._first_attempt()
-        if self._copy is not None:
-            self._copy.on_request_body(body, ended=True)
+        if self.mirror_copy is not None:
+            self.mirror_copy.on_request_body(body, ended=True)
 
     def on_upstream_full(self) -> None:
-        self._client.hold()
+        self.client.hold()
 
     def on_upstream_drained(self) -> None:
-        self._client.go_on()
+        self.client.go_on()
 
     # -- the answer, from upstream
 
     def on_interim(self, head: ResponseHead) -> None:
         """A 1xx: passed on to clients that know it, a 100 only to one that waits for it."""
         if self.head.version == 11 and (head.status != 100 or self.head.expects_continue):
-            self._client.write(forwarding.interim(head))
+            self.client.write(forwarding.interim(head))
 
     def on_answer_head(self, connection: Upstream, head: ResponseHead) -> bool:
         """The final answer's head. False when it is dropped, for another attempt."""
-        service = self._forward.service
-        policy = service.retries
-        now = self._runtime.now()
+        service = self.forward.service
+        now = self.runtime.now()
         self.attempts.answered(connection.endpoint.id, head.status, now=now)
         if service.policies.adaptive and head.status < 500:
-            self._lane.took(self.attempts.took_s(connection.endpoint.id, now=now), now)
+            self.lane.took(self.attempts.took_s(connection.endpoint.id, now=now), now)
         if service.policies.takes_utilisation:
-            load = self._runtime.book.load(connection.endpoint.id)
+            load = self.runtime.book.load(connection.endpoint.id)
             outcomes.report_utilisation(load, head.forwarded_fields, now)
-        if (
-            head.status in policy.statuses
-            and self._request_ended
-            and self._replay.is_whole
-            and policy.allows_status(head.status, method=self.head.method, retries_done=self.attempts.count - 1)
-            and (len(self.attempts.running) > 1 or self._take_from_budget())
-        ):
+        if head.status in service.retries.statuses and retrying.is_worth_another(self, head.status):
             self._drop_answer(connection, head.status)
             return False
         if len(self.attempts.running) > 1:
@@ -506,30 +404,23 @@ class Exchange:
         self._upstream = connection
         self.endpoint = connection.endpoint
         self.status = head.status
-        if self._stay is not None:
-            self._tell_session(self._stay, connection.endpoint)
+        if self.session is not None:
+            self.session.answered(connection.endpoint, head.status)
         if head.status == 101:
             self._open_tunnel(connection, head)
             return True
-        shaping = self._forward.route.shaping
+        shaping = self.forward.route.shaping
         if shaping is not None and shaping.answer is not None:
             return self._shape_answer(shaping.answer, head)
         self.begin_answer(head)
         return True
 
-    def _tell_session(self, stay: Stay, endpoint: Endpoint) -> None:
-        runtime = self._runtime
-        self._session_line = stay.answered(endpoint, self.status, wall=runtime.steady_wall(), rng=runtime.rng)
-        runtime.sessions.count(endpoint.service, stay.outcome, stay.why)
-        if stay.number is not None and not endpoint.is_gateway and (self._session_line or stay.is_kept):
-            runtime.sessions.seen(stay.number, endpoint.id)
-
     def begin_answer(self, head: ResponseHead) -> None:
         """This is the head that the client gets, with the first bytes of the body or before them."""
-        close = self.close_after or not self.head.keep_alive or self._runtime.is_draining or not self._request_ended
+        close = self.close_after or not self.head.keep_alive or self.runtime.is_draining or not self.has_whole_request
         self._head_out, self._is_chunking_answer, self.close_after = forwarding.response(
             head,
-            via_line=self._client.via_line + self._session_line if self._session_line else self._client.via_line,
+            via_line=self.client.via_line if self.session is None else self.client.via_line + self.session.line,
             request_id=self.request_id,
             client_version=self.head.version,
             bodiless=self.head.method == "HEAD" or head.status in (204, 304),
@@ -539,28 +430,11 @@ class Exchange:
         if self._is_event_stream:
             self._give_place_back()
 
-    def _shape_answer(self, rules: AnswerRules, head: ResponseHead) -> bool:
-        """False when it was refused."""
-        shaped = ShapedAnswer(self, rules, self.head, self._runtime.off_loop)
-        signer = self._snapshot.routing.signer
-        if shaped.take_head(head, self._forward.service.id, signer, is_secure=self._client.peer.is_secure):
-            self._shaped = shaped
-        return not self.is_over
-
-    def _drop_answer(self, connection: Upstream, status: int) -> None:
-        """Try elsewhere; the rest of this answer is not waited for."""
-        self.attempts.end(connection.endpoint.id)
-        self.attempts.failures.append((connection.endpoint.id, f"status {status}"))
-        connection.close()
-        if not self.attempts.running:
-            self._upstream = None
-            self._retry()
-
     def flush_head(self) -> None:
         """No body has come yet: the head must not wait for it."""
         if self._head_out:
             self.answer_started = True
-            self._client.write(self._head_out)
+            self.client.write(self._head_out)
             self._head_out = b""
 
     def on_answer_body(self, data: bytes, *, ended: bool, is_shaped: bool = False) -> None:
@@ -570,7 +444,7 @@ class Exchange:
                 self._settle()
             self._shaped.take_body(data, ended=ended)
             return
-        self._bytes_out += len(data)
+        self.bytes_out += len(data)
         if self._is_chunking_answer:
             data = (chunk(data) if data else b"") + (LAST_CHUNK if ended else b"")
         if self._head_out:
@@ -578,15 +452,11 @@ class Exchange:
             self._head_out = b""
         self.answer_started = True
         if data:
-            self._client.write(data)
+            self.client.write(data)
         if ended:
             if not is_shaped:
                 self._settle()
             self._finish("", "")
-
-    def write_shaped(self, data: bytes, *, ended: bool) -> None:
-        """What the body has become."""
-        self.on_answer_body(data, ended=ended, is_shaped=True)
 
     def _settle(self) -> None:
         """The endpoint has done its part."""
@@ -594,33 +464,114 @@ class Exchange:
         if endpoint is not None:
             self.attempts.end(endpoint.id)
             if endpoint.health == "down":
-                self._runtime.trial_passed(endpoint.id)
+                self.runtime.trial_passed(endpoint.id)
         if upstream is not None:
             self._upstream = None
-            upstream.release(may_reuse=self._request_ended, keep_s=self._forward.service.keep_alive_s)
-        service = self._forward.service
+            upstream.release(may_reuse=self.has_whole_request, keep_s=self.forward.service.keep_alive_s)
+        service = self.forward.service
         if service.hedges_at_p95:
-            self._lane.durations.add(self._runtime.now() - self._started_at)
+            self.lane.durations.add(self.runtime.now() - self.started_at)
 
-    # -- a tunnel
+    # -- an answer that is shaped, dropped, or a tunnel
+
+    def _shape_answer(self, rules: AnswerRules, head: ResponseHead) -> bool:
+        """False when it was refused."""
+        shaped = ShapedAnswer(self, rules, self.head, self.runtime.off_loop)
+        signer = self._snapshot.routing.signer
+        if shaped.take_head(head, self.forward.service.id, signer, is_secure=self.client.peer.is_secure):
+            self._shaped = shaped
+        return not self.is_over
+
+    def write_shaped(self, data: bytes, *, ended: bool) -> None:
+        """What the body has become."""
+        self.on_answer_body(data, ended=ended, is_shaped=True)
+
+    def hold_upstream(self) -> None:
+        """A thread works on what it sent last."""
+        if self._upstream is not None:
+            self._upstream.pause_reading()
+
+    def go_on_upstream(self) -> None:
+        """The thread is done."""
+        if self._upstream is not None and not self._is_client_slow:
+            self._upstream.resume_reading(self.forward.service.idle_timeout_s)
+
+    def _drop_answer(self, connection: Upstream, status: int) -> None:
+        """Try elsewhere; the rest of this answer is not waited for."""
+        self.attempts.end(connection.endpoint.id)
+        self.attempts.failures.append((connection.endpoint.id, f"status {status}"))
+        connection.close()
+        if not self.attempts.running:
+            self._upstream = None
+            retrying.retry(self)
 
     def _open_tunnel(self, connection: Upstream, head: ResponseHead) -> None:
         self.answer_started = True
         self._give_place_back()
-        lines = self._client.via_line + self._session_line
-        self._client.write(forwarding.switching(head, via_line=lines, request_id=self.request_id))
-        self._tunnel = Tunnel(self._client, connection, self._on_tunnel_end)
-        connection.tunnel = self._tunnel
-        self._runtime.book.load(connection.endpoint.id).streams += 1
-        self._client.open_tunnel(self._tunnel)
+        lines = self.client.via_line if self.session is None else self.client.via_line + self.session.line
+        self.client.write(forwarding.switching(head, via_line=lines, request_id=self.request_id))
+        load = self.runtime.book.load(connection.endpoint.id)
+        self.tunnel = connection.tunnel = Tunnel(self.client, connection, load, self._on_tunnel_end)
+        self.client.open_tunnel(self.tunnel)
 
     def _on_tunnel_end(self, reason: str) -> None:
-        if self._tunnel is not None:
-            self._bytes_in, self._bytes_out = self._tunnel.bytes_in, self._tunnel.bytes_out
         if self.endpoint is not None:
-            self._runtime.book.load(self.endpoint.id).streams -= 1
             self.attempts.end(self.endpoint.id)
         self._finish(reason, "")
+
+    # -- what goes wrong
+
+    def on_failed(self, endpoint_id: str, error: UpstreamError) -> None:
+        """An attempt failed: try elsewhere if that is safe, else tell the client."""
+        if endpoint_id in self.attempts.running:
+            now = self.runtime.now()
+            if isinstance(error, AnswerTimeout):
+                self.lane.took(self.attempts.took_s(endpoint_id, now=now), now)
+            self.attempts.fail(endpoint_id, error, now=now)
+            self.after_failure(error)
+
+    def after_failure(self, error: UpstreamError) -> None:
+        """An attempt has ended without a whole answer."""
+        if self.answer_started:
+            self.client.abort()  # half an answer must not look like a whole one
+            self._finish(error.reason, error.detail)
+        elif not self.attempts.running:  # else the other copy may still be answered
+            self._upstream = None
+            if self._shaped is not None:
+                self._shaped.is_dropped = True
+                self._shaped = None
+            retrying.after_failure(self, error)
+
+    def attempt_unless_over(self) -> None:
+        """Time has passed: an attempt, wherever one may go now."""
+        if not self.is_over:
+            self.attempt(self.next_endpoint())
+
+    def _on_total_timeout(self) -> None:
+        if not self.is_over:
+            detail = f"no whole answer within {self.forward.service.total_timeout_s:g} s"
+            self.refuse(Answer(504, reasons.TOTAL_TIMEOUT, detail, "http_response_timeout"))
+
+    def refuse(self, answer: Answer) -> None:
+        """It ends here, with this answer, or cut where one has begun."""
+        self.attempts.drop_all_but(None)
+        if self.answer_started:
+            self.client.abort()
+            self._finish(answer.reason, answer.detail)
+        else:
+            self.give_up(answer)
+
+    def cut(self, cut: Cut) -> None:
+        """What is under way there is waited for no longer."""
+        cutting.cut(self, cut)
+
+    def end_stream(self, reason: str, detail: str) -> None:
+        """End an answer whose end nothing tells, between two pieces of it, as if it were whole."""
+        self.attempts.drop_all_but(None)
+        self._upstream = None
+        self.client.write(LAST_CHUNK)
+        self.close_after = True
+        self._finish(reason, detail)
 
     # -- the client
 
@@ -632,17 +583,7 @@ class Exchange:
     def on_client_drained(self) -> None:
         self._is_client_slow = False
         if self._upstream is not None and (self._shaped is None or not self._shaped.is_busy):
-            self._upstream.resume_reading(self._forward.service.idle_timeout_s)
-
-    def hold_upstream(self) -> None:
-        """A thread works on what it sent last."""
-        if self._upstream is not None:
-            self._upstream.pause_reading()
-
-    def go_on_upstream(self) -> None:
-        """The thread is done."""
-        if self._upstream is not None and not self._is_client_slow:
-            self._upstream.resume_reading(self._forward.service.idle_timeout_s)
+            self._upstream.resume_reading(self.forward.service.idle_timeout_s)
 
     def on_client_gone(self) -> None:
         """The client left: what is under way for it is worth nothing."""
@@ -652,107 +593,38 @@ class Exchange:
                 self.status = 0
             self._finish(reasons.CLIENT_LEFT, "the client closed its connection")
 
-    def refuse(self, answer: Answer) -> None:
-        """It ends here, with this answer, or cut where one has begun."""
-        self.attempts.drop_all_but(None)
-        if self.answer_started:
-            self._client.abort()
-            self._finish(answer.reason, answer.detail)
-        else:
-            self._give_up(answer)
-
-    def cut(self, cut: Cut) -> None:
-        """What is under way there is waited for no longer: tried elsewhere where that is safe, else ended."""
-        endpoint = self.endpoint
-        if self.is_over or endpoint is None:
-            return
-        if self._tunnel is not None:
-            if cut.covers(endpoint.id):
-                self._tunnel.cut(cut)
-        elif self.answer_started and self._is_event_stream and self._shaped is None:
-            if cut.covers(endpoint.id):
-                self._end_stream(cut)
-        elif cut.endpoints is None:
-            self.refuse(answer_to(DrainCut(cut.detail)))
-        else:
-            for name in [name for name in self.attempts.running if cut.covers(name)]:
-                self._cut_attempt(name, cut)
-
-    def _cut_attempt(self, endpoint_id: str, cut: Cut) -> None:
-        connection = self.attempts.running[endpoint_id]
-        if connection is not None and not self.is_over:
-            self.attempts.end(endpoint_id)
-            self.attempts.failures.append((endpoint_id, cut.detail))
-            connection.close()
-            self._after_failure(DrainCut(cut.detail))
-
-    def _end_stream(self, cut: Cut) -> None:
-        """Whoever reads events knows that a stream may end, and asks again."""
-        self.attempts.drop_all_but(None)
-        self._upstream = None
-        self._client.write(LAST_CHUNK)
-        self.close_after = True
-        self._finish(reasons.DRAIN_DEADLINE, cut.detail)
-
     # -- the end
 
-    def _give_up(self, answer: Answer) -> None:
+    def give_up(self, answer: Answer) -> None:
+        """It ends here: nothing of an answer has gone to the client, and this one does."""
         self.status = answer.status
-        route = self._forward.route
+        route = self.forward.route
         if route.is_audited and answer.rule is not None:
-            self._runtime.audit(denial(route, self._snapshot.routing.region, answer, self.request_id))
+            self.runtime.audit(denial(route, self._snapshot.routing.region, answer, self.request_id))
         over: PassedOver = ()
-        if answer.reason == reasons.STICKY_ENDPOINT_AWAY and self._stay is not None:
-            self._runtime.sessions.count(self._forward.service.id, self._stay.outcome, self._stay.why)
+        if answer.reason == reasons.STICKY_ENDPOINT_AWAY and self.session is not None:
+            self.session.count(self.forward.service.id)
         if answer.reason in (reasons.NO_HEALTHY_ENDPOINT, reasons.STICKY_ENDPOINT_AWAY):
-            over = passed_over(self._snapshot, self._forward, self._runtime.book, self._runtime.now())
+            over = passed_over(self._snapshot, self.forward, self.runtime.book, self.runtime.now())
         self._finish(answer.reason, answer.detail, over, answer=answer)
 
     def _finish(self, reason: str, detail: str, over: PassedOver = (), answer: Answer | None = None) -> None:
         self.is_over = True
-        if self._waits_since is not None:
-            self._lane.bulkhead.leave(self)
-            self._stop_waiting()
+        if self.waiting is not None:
+            self.waiting.leave()
         self._give_place_back()
-        if self._buffered_bytes:
-            self._runtime.buffers.free(self._buffered_bytes)
-            self._buffered_bytes = 0
+        if self._whole is not None:
+            self._whole.free()
         if self._shaped is not None:
             self._shaped.is_dropped = True
         if self._timers is not None:
             for timer in self._timers:
                 timer.cancel()
-        if self._copy is not None:
-            self._copy.on_original_over()
-        runtime, endpoint = self._runtime, self.endpoint
+        if self.mirror_copy is not None:
+            self.mirror_copy.on_original_over()
+        runtime, endpoint = self.runtime, self.endpoint
         region = endpoint.region if endpoint else ""
-        self._client.on_exchange_over(answer)
-        runtime.count(self._forward.route.id, region, self.status, reason, self._started_at)
+        self.client.on_exchange_over(answer)
+        runtime.count(self.forward.route.id, region, self.status, reason, self.started_at)
         if runtime.logs_access:
-            runtime.log(self._outcome(reason, detail, over))
-
-    def _outcome(self, reason: str, detail: str, over: PassedOver) -> Outcome:
-        client, head, endpoint = self._client, self.head, self.endpoint
-        return Outcome(
-            listener=client.listener,
-            client_ip=client.peer.client_ip,
-            request_id=self.request_id,
-            method=head.method,
-            host=head.host,
-            path=head.path,
-            status=self.status,
-            reason=reason,
-            detail=detail,
-            route=self._forward.route.id,
-            region=endpoint.region if endpoint else "",
-            endpoint=endpoint.id if endpoint else "",
-            attempts=self.attempts.count,
-            started_at=self._started_at,
-            bytes_in=self._bytes_in,
-            bytes_out=self._bytes_out,
-            passed_over=over,
-            failures=tuple(self.attempts.failures),
-            mirror=self._copy.told if self._copy is not None else "",
-            session=self._stay.sentence if self._stay is not None else "",
-            waited_s=self._waited_s,
-        )
+            runtime.log(outcome_of(self, reason, detail, over))

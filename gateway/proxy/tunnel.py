@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.core import reasons
+from gateway.core.book import EndpointLoad
 from gateway.core.frames import Cut, Frames, close_frame
 
 
@@ -29,7 +30,7 @@ class Side(Protocol):
 
 
 class Tunnel:
-    """Joins two sides; `on_end` is called once, with the bytes that went each way."""
+    """Joins two sides, and counts among the streams of its endpoint."""
 
     __slots__ = (
         "_client",
@@ -38,14 +39,18 @@ class Tunnel:
         "_endpoint",
         "_frames_in",
         "_frames_out",
+        "_load",
         "_on_end",
         "bytes_in",
         "bytes_out",
     )
 
-    def __init__(self, client: Side, endpoint: Side, on_end: Callable[[str], None]) -> None:
+    def __init__(self, client: Side, endpoint: Side, load: EndpointLoad, on_end: Callable[[str], None]) -> None:
+        """`on_end` is called once, with the reason where it is one of ours."""
         self._client = client
         self._endpoint = endpoint
+        self._load = load
+        load.streams += 1
         self._on_end = on_end
         self._ended = False
         self._cut: Cut | None = None
@@ -108,4 +113,5 @@ class Tunnel:
             self._ended = True
             self._endpoint.finish()
             self._client.finish()
+            self._load.streams -= 1
             self._on_end(reason)

@@ -45,7 +45,7 @@ LONG_MODULES: dict[str, str] = {
     "gateway/dataplane.py": "what all connections share, under one roof: each part of it is a module of its own",
     "tidegate/node/supervisor.py": "one loop over a few children; what could be cut out of it has been (child, core/)",
     "gateway/proxy/client.py": "one state machine, a connection's; two files would share every field of its state",
-    "gateway/proxy/exchange.py": "one state machine, a request's; what has no state is in attempts, replay and outcome",
+    "gateway/proxy/exchange.py": "a plain request's life, where each call counts; what happens to few is elsewhere",
 }
 """Modules over 400 lines: path -> why cutting it would make it harder to read."""
 

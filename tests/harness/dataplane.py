@@ -107,6 +107,12 @@ async def always_ok(connection: Connection) -> None:
             await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
+async def never_answer(connection: Connection) -> None:
+    """Take one request, and wait for its sender to leave."""
+    await connection.head()
+    await connection.rest()
+
+
 @dataclass
 class ScriptedEndpoint:
     """A listening socket whose connections each run a script."""

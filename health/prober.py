@@ -34,6 +34,7 @@ from health.core.latency import has_moved
 from health.core.probe import Outcome, ProbeResult, ProbeTarget
 from health.core.region import RegionChange, RegionVerdict
 from health.core.schedule import FORGIVEN_S, first_due, hurried, next_due, suspected
+from health.core.service import ServiceVerdict
 from health.core.verdict import EndpointVerdict
 from health.probes.http import HttpAttempt
 from health.probes.https import HttpsAttempt
@@ -165,6 +166,10 @@ class Prober:
 
     def regions(self) -> dict[str, RegionVerdict]:
         return self._book.regions(steady=self._clock())
+
+    def services(self) -> dict[str, ServiceVerdict]:
+        """A service that has no endpoint is not named."""
+        return self._book.services()
 
     def region_rtts(self) -> dict[str, float]:
         """Seconds by region; a region never measured is not named."""

@@ -1,4 +1,4 @@
-"""Everything learnt about endpoints and regions, in one place, without the probing.
+"""Everything learnt about endpoints, services and regions, in one place, without the probing.
 
     reconcile(targets)  who is in the book; those who stay keep what was learnt
     observe(result)     one result of one endpoint; says, in sentences, which verdicts changed by it
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from health.core.latency import Distance, region_rtt_s, smoothed
 from health.core.probe import ProbeResult, ProbeTarget
 from health.core.region import RegionChange, RegionLedger, RegionVerdict
-from health.core.verdict import EndpointLedger, EndpointVerdict
+from health.core.service import ServiceLedger, ServiceVerdict
+from health.core.verdict import EndpointLedger, EndpointVerdict, Health
 
 
 class Entry:
@@ -48,6 +49,7 @@ class Book:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._regions: dict[str, RegionLedger] = {}
+        self._services: dict[str, ServiceLedger] = {}
         self._saved: Mapping[str, EndpointVerdict] = {}
 
     def reconcile(self, targets: Sequence[ProbeTarget], *, now: float, steady: float) -> Reconciled:
@@ -56,7 +58,7 @@ class Book:
         new = [endpoint for endpoint in wanted if endpoint not in self._entries]
         for endpoint in gone:
             entry = self._entries.pop(endpoint)
-            self._regions[entry.target.region].move(entry.ledger.health, None)
+            self._move(entry.target, entry.ledger.health, None)
         for endpoint in new:
             self._adopt(wanted[endpoint], now=now)
         asked_anew, paced_anew = [], []
@@ -69,14 +71,15 @@ class Book:
             self._retarget(target, is_asked_anew=_question(before) != _question(target))
         self._saved = {}
         self._regions = {name: region for name, region in self._regions.items() if not region.is_empty}
-        sentences = self._settle(self._regions.values(), now=now, steady=steady)
+        self._services = {name: service for name, service in self._services.items() if not service.is_empty}
+        sentences = self._settle(self._services.values(), self._regions.values(), now=now, steady=steady)
         return Reconciled(tuple(gone), tuple(new), tuple(asked_anew), tuple(paced_anew), sentences)
 
     def restore(self, saved: Mapping[str, EndpointVerdict], *, now: float, steady: float) -> bool:
         """For the untested ones in the book and for those that the next `reconcile` brings; says if any changed."""
         self._saved = saved
         resumed = [self._resume(entry, now=now) for entry in self._entries.values()]
-        self._settle(self._regions.values(), now=now, steady=steady)
+        self._settle(self._services.values(), self._regions.values(), now=now, steady=steady)
         return any(resumed)
 
     def observe(self, endpoint: str, result: ProbeResult, *, now: float, steady: float) -> tuple[str, ...]:
@@ -86,10 +89,9 @@ class Book:
         before = entry.ledger.health
         if not entry.ledger.observe(result, now=now, steady=steady):
             return ()
-        region = self._regions[entry.target.region]
-        region.move(before, entry.ledger.health)
+        service, region = self._move(entry.target, before, entry.ledger.health)
         sentence = f"endpoint {endpoint} is {entry.ledger.health}: {entry.ledger.reason}"
-        return (sentence, *self._settle([region], now=now, steady=steady))
+        return (sentence, *self._settle([service], [region], now=now, steady=steady))
 
     def is_in_doubt(self, endpoint: str) -> bool:
         """Whether its last result did not say what its verdict says."""
@@ -103,6 +105,10 @@ class Book:
 
     def regions(self, *, steady: float) -> dict[str, RegionVerdict]:
         return {name: region.verdict(steady=steady) for name, region in self._regions.items()}
+
+    def services(self) -> dict[str, ServiceVerdict]:
+        """A service that has no endpoint is not named."""
+        return {name: service.verdict() for name, service in self._services.items()}
 
     def region_rtts(self) -> dict[str, float]:
         """Seconds by region; a region never measured is not named."""
@@ -125,7 +131,9 @@ class Book:
 
     def _adopt(self, target: ProbeTarget, *, now: float) -> None:
         entry = self._entries[target.endpoint] = Entry(target, now=now)
-        self._regions.setdefault(target.region, RegionLedger(target.region, now=now)).move(None, "untested")
+        self._regions.setdefault(target.region, RegionLedger(target.region, now=now))
+        self._services.setdefault(target.service, ServiceLedger(target.service, now=now))
+        self._move(target, None, "untested")
         self._resume(entry, now=now)
 
     def _retarget(self, target: ProbeTarget, *, is_asked_anew: bool) -> None:
@@ -136,18 +144,34 @@ class Book:
         entry.target = target
         entry.ledger.settings = target.settings
         self._regions[target.region].minimum_capacity = target.minimum_capacity
+        self._services[target.service].minimum_capacity[target.region] = target.minimum_capacity
 
     def _resume(self, entry: Entry, *, now: float) -> bool:
         saved = self._saved.get(entry.target.endpoint)
         if saved is None or not entry.ledger.resume(saved, now=now):
             return False
         entry.rtt_s = saved.rtt_s
-        self._regions[entry.target.region].move("untested", entry.ledger.health)
+        self._move(entry.target, "untested", entry.ledger.health)
         return True
 
-    def _settle(self, regions: Iterable[RegionLedger], *, now: float, steady: float) -> tuple[str, ...]:
+    def _move(
+        self, target: ProbeTarget, before: Health | None, after: Health | None
+    ) -> tuple[ServiceLedger, RegionLedger]:
+        """Both count it; they are judged by `_settle`."""
+        service, region = self._services[target.service], self._regions[target.region]
+        service.move(target.region, before, after)
+        region.move(before, after)
+        return service, region
+
+    def _settle(
+        self, services: Iterable[ServiceLedger], regions: Iterable[RegionLedger], *, now: float, steady: float
+    ) -> tuple[str, ...]:
+        served = [service.verdict() for service in services if service.settle(now=now)]
         changed = [region.verdict(steady=steady) for region in regions if region.settle(now=now, steady=steady)]
-        return tuple(f"region {verdict.region} is {verdict.health}: {verdict.reason}" for verdict in changed)
+        return (
+            *(f"service {verdict.service} is {verdict.health}: {verdict.reason}" for verdict in served),
+            *(f"region {verdict.region} is {verdict.health}: {verdict.reason}" for verdict in changed),
+        )
 
 
 def _question(target: ProbeTarget) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from gateway.messages import DURATION_BUCKETS_S, Hello, Publication, Report, Rou
 from health.core.discovery import Answer, LookupFailed, Name
 from health.core.probe import ProbeResult, ProbeTarget
 from health.core.region import RegionVerdict
+from health.core.service import ServiceLedger, ServiceVerdict
 from health.core.verdict import EndpointVerdict
 from health.discovery.names import Names
 from tests.harness.configuration import document
@@ -59,6 +60,13 @@ class SetProber:
 
     def regions(self) -> Mapping[str, RegionVerdict]:
         return {"eu": RegionVerdict("eu", "up", 1, 1, "1 of 1 endpoint up", 1.0)}
+
+    def services(self) -> Mapping[str, ServiceVerdict]:
+        ledgers: dict[str, ServiceLedger] = {}
+        for verdict in self.verdicts.values():
+            service = ledgers.setdefault(verdict.service, ServiceLedger(verdict.service, now=1.0))
+            service.move(verdict.region, None, verdict.health)
+        return {name: service.verdict() for name, service in ledgers.items()}
 
     def region_rtts(self) -> Mapping[str, float]:
         return {"eu": 0.01}

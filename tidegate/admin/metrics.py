@@ -27,7 +27,7 @@ from tidegate.admin.sync_metrics import sync_metrics
 from tidegate.node.control import Control
 
 PREFIX = "tidegate_"
-_HEALTH = {"up": 1.0, "down": 0.0}
+_HEALTH = {"up": 1.0, "degraded": 0.5, "down": 0.0}
 
 
 class NodeCollector(Collector):
@@ -223,10 +223,19 @@ class NodeCollector(Collector):
         )
         for region in prober.regions().values():
             if region.health != "untested":
-                regions.add_metric([region.region], {"up": 1.0, "degraded": 0.5}.get(region.health, 0.0))
+                regions.add_metric([region.region], _HEALTH[region.health])
                 healthy.add_metric([region.region], region.healthy / region.total)
         yield regions
         yield healthy
+        services = GaugeMetricFamily(
+            PREFIX + "service_up",
+            "1 up, 0.5 degraded (not up in one of its regions), 0 down, as reached from here.",
+            labels=["service"],
+        )
+        for service in prober.services().values():
+            if service.health != "untested":
+                services.add_metric([service.service], _HEALTH[service.health])
+        yield services
         rtts = GaugeMetricFamily(PREFIX + "region_rtt_seconds", "Smoothed round trip.", labels=["region"])
         for name, rtt_s in prober.region_rtts().items():
             rtts.add_metric([name], rtt_s)

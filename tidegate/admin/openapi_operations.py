@@ -30,6 +30,12 @@ def operations() -> dict[str, Any]:
         "/v1/regions": {
             "get": operation("The regions: reachable from here, drained.", {"200": json_answer("regions")})
         },
+        "/v1/services": {
+            "get": operation(
+                "The services: up, degraded or down as reached from here, in all and by region.",
+                {"200": json_answer("services")},
+            )
+        },
         "/v1/drains": {"get": operation("Everything that has a drain order.", {"200": json_answer("drains")})},
         "/v1/events": {
             "get": operation(

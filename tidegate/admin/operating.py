@@ -10,6 +10,7 @@ A node without a majority refuses all but `local` orders, which it keeps and car
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -179,6 +180,26 @@ def regions(control: Control) -> dict[str, Any]:
             }
         )
     return {"node": control.plan.node_id, "regions": found}
+
+
+def services(control: Control) -> list[dict[str, Any]]:
+    """Each service of the configuration, as reached from here: in all, and in each of its regions."""
+    verdicts = control.prober.services()
+    found: list[dict[str, Any]] = []
+    for service in control.configuration.loaded.config.services:
+        verdict = verdicts.get(service.id)
+        found.append(
+            {
+                "service": service.id,
+                "health": verdict.health if verdict else "untested",
+                "healthy": verdict.healthy if verdict else 0,
+                "total": verdict.total if verdict else 0,
+                "reason": verdict.reason if verdict else "no endpoints",
+                "since": verdict.since if verdict else None,
+                "regions": [asdict(one) for one in verdict.regions] if verdict else [],
+            }
+        )
+    return found
 
 
 def endpoints(control: Control, service: str) -> dict[str, Any]:

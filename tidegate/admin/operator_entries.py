@@ -28,6 +28,7 @@ def entries(control: Control, events: Events) -> dict[tuple[str, str], Entry]:
     """By method and path."""
     found = {
         ("GET", "/v1/regions"): Entry(_answers(lambda request: operating.regions(control)), "viewer"),
+        ("GET", "/v1/services"): Entry(_answers(lambda request: {"services": operating.services(control)}), "viewer"),
         ("GET", "/v1/drains"): Entry(_answers(lambda request: {"drains": operating.drained(control)}), "viewer"),
         ("GET", "/v1/decisions"): Entry(_answers(lambda request: _decisions(control, request)), "viewer"),
         ("GET", "/v1/events"): Entry(events.handle, "viewer"),

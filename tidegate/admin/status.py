@@ -45,6 +45,7 @@ def status(control: Control) -> dict[str, Any]:
         ],
         "region_rtts": dict(rtts),
         "services": [service.id for service in config.services],
+        "service_health": operating.services(control),
         "routes": [route.id for route in config.routes],
         "endpoints": _endpoints(control),
         "primary": control.failing_over.primary(),

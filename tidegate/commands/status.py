@@ -65,6 +65,8 @@ def _show(told: Mapping[str, Any], console: Console) -> None:
     for drain in told["drains"]:
         console.print(f"[cyan]{escape(sentence(drain))}[/]")
     console.print(_regions(told))
+    if told["service_health"]:
+        console.print(_services(told))
     data = told.get("sync")
     if data is not None:
         if data["problem"]:
@@ -83,6 +85,23 @@ def _regions(told: Mapping[str, Any]) -> Table:
             f"{region['healthy']}/{region['total']}",
             _milliseconds(region["rtt_s"]),
             escape(region["reason"]),
+        )
+    return table
+
+
+def _services(told: Mapping[str, Any]) -> Table:
+    table = _table("service", "health", "endpoints up", "by region", "reason")
+    for service in told["service_health"]:
+        by_region = [
+            f"{escape(one['region'])} {_coloured(one['health'])} {one['healthy']}/{one['total']}"
+            for one in service["regions"]
+        ]
+        table.add_row(
+            escape(service["service"]),
+            _coloured(service["health"]),
+            f"{service['healthy']}/{service['total']}",
+            ", ".join(by_region) or "-",
+            escape(service["reason"]),
         )
     return table
 
@@ -118,7 +137,8 @@ def _endpoints(told: Mapping[str, Any]) -> Table:
 def _table(*headings: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("endpoint", "region"))  # ids are copied whole
+        is_id = heading in ("endpoint", "region", "service")
+        table.add_column(heading, overflow="fold", no_wrap=is_id)  # ids are copied whole
     return table
 
 

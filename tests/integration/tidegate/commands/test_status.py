@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ async def test_status_and_explain_of_a_running_node(tmp_path: Path) -> None:
         assert told.returncode == 0
         assert "gw1 in eu: ready" in told.stdout
         assert f"api/eu/{backend.address}" in told.stdout
+        assert re.search(r"^api +up +1/1 +eu up 1/1 +1 of 1 endpoint up", told.stdout, re.MULTILINE), told.stdout
         as_json = await run("status", "--json", environ={"TIDEGATE_ADMIN": node.admin})
         assert json.loads(as_json.stdout)["node"] == "gw1"
         explained = await run("explain", "--admin", node.admin, "--json", "-H", "Accept: */*", "GET", "http://a/x")

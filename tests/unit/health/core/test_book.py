@@ -42,6 +42,7 @@ ONE, TWO, FAR = target(1), target(2), target(3, "us")
 def test_a_first_result_is_told_for_the_endpoint_and_its_region() -> None:
     assert observe(book_of(ONE, TWO), ONE, WELL) == (
         "endpoint api/eu/10.0.0.1:80 is up: http 200",
+        "service api is up: 1 of 2 endpoints up",
         "region eu is up: 1 of 2 endpoints up, 1 untested",
     )
 
@@ -86,8 +87,14 @@ def test_a_region_whose_bad_endpoint_leaves_is_judged_anew_and_says_so() -> None
     observe(book, TWO, WELL)
     strict = replace(ONE, minimum_capacity=0.6), replace(TWO, minimum_capacity=0.6)
     degraded = reconcile(book, *strict).sentences
-    assert degraded == ("region eu is degraded: 1 of 2 endpoints up, expected at least 60%",)
-    assert reconcile(book, strict[1]).sentences == ("region eu is up: 1 of 1 endpoint up",)
+    assert degraded == (
+        "service api is degraded: 1 of 2 endpoints up, degraded in eu",
+        "region eu is degraded: 1 of 2 endpoints up, expected at least 60%",
+    )
+    assert reconcile(book, strict[1]).sentences == (
+        "service api is up: 1 of 1 endpoint up",
+        "region eu is up: 1 of 1 endpoint up",
+    )
 
 
 def test_another_pace_keeps_verdict_and_counts() -> None:
@@ -160,3 +167,35 @@ def test_what_was_saved_of_an_endpoint_added_by_a_later_reload_is_not_dug_out() 
     reconcile(book, ONE)
     reconcile(book, ONE, TWO)
     assert book.endpoints(steady=0.0)[TWO.endpoint].health == "untested"
+
+
+def test_a_service_that_is_down_in_one_of_its_regions_is_degraded() -> None:
+    book = book_of(ONE, FAR)
+    observe(book, ONE, WELL)
+    assert "service api is degraded: 1 of 2 endpoints up, down in us" in observe(book, FAR, ILL)
+    assert {one.region: one.health for one in book.services()["api"].regions} == {"eu": "up", "us": "down"}
+    (sentence,) = reconcile(book, ONE).sentences
+    assert sentence == "service api is up: 1 of 1 endpoint up"
+
+
+def test_a_service_is_degraded_below_the_minimum_capacity_of_a_region() -> None:
+    strict = [replace(one, minimum_capacity=0.6) for one in (ONE, TWO)]
+    book = book_of(*strict)
+    observe(book, ONE, WELL)
+    observe(book, TWO, ILL)
+    assert book.services()["api"].health == "degraded"
+
+
+def test_the_last_endpoint_that_leaves_takes_its_service_along() -> None:
+    book = book_of(ONE)
+    reconcile(book)
+    assert book.services() == {}
+
+
+def test_what_an_earlier_process_knew_holds_for_the_service_too() -> None:
+    before = book_of(ONE)
+    observe(before, ONE, WELL)
+    after = book_of(ONE)
+    assert after.services()["api"].health == "untested"
+    after.restore(before.endpoints(steady=1.0), now=2.0, steady=2.0)
+    assert after.services()["api"].health == "up"

@@ -68,6 +68,9 @@ async def test_health_is_a_number_and_what_is_untested_has_none(house: House) ->
         ("endpoint", ENDPOINT): 0.0
     }
     assert found["tidegate_region_up", (("region", "eu"),)] == 1.0
+    assert ("tidegate_service_up", (("service", "api"),)) not in found
+    house.prober.say("api/us/127.0.0.1:7002", "up")
+    assert samples(control)["tidegate_service_up", (("service", "api"),)] == 0.5
     assert found["tidegate_region_rtt_seconds", (("region", "eu"),)] == 0.01
 
 

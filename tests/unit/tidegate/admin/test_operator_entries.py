@@ -119,3 +119,16 @@ async def test_what_cannot_be_journalled_is_not_done(office: Office, house: Hous
     answer = await office.ask("POST", "/v1/regions/eu/drain", {})
     assert (answer.status, answer.json()["reason"]) == (503, "journal_unwritable")
     assert (await office.ask("GET", "/v1/drains")).json() == {"drains": []}
+
+
+async def test_services_are_listed_with_their_health_by_region(office: Office, house: House) -> None:
+    before = (await office.ask("GET", "/v1/services", who="viewer")).json()["services"]
+    assert [(one["service"], one["health"], one["reason"], one["regions"]) for one in before] == [
+        ("api", "untested", "no endpoints", [])
+    ]
+    house.prober.say(EU, "up")
+    house.prober.say("api/us/127.0.0.1:7002", "down")
+    (service,) = (await office.ask("GET", "/v1/services", who="viewer")).json()["services"]
+    assert (service["health"], service["healthy"], service["total"]) == ("degraded", 1, 2)
+    assert service["reason"] == "1 of 2 endpoints up, down in us"
+    assert [(one["region"], one["health"]) for one in service["regions"]] == [("eu", "up"), ("us", "down")]

@@ -45,6 +45,9 @@ async def test_it_names_node_processes_regions_and_endpoints(house: House) -> No
     [endpoint] = told["endpoints"]
     assert (endpoint["endpoint"], endpoint["health"], endpoint["in_flight"]) == (ENDPOINT, "up", 4)
     assert (endpoint["attempts"], endpoint["connect_failures"], endpoint["failures"]) == (9, 2, 1)
+    assert told["services"] == ["api"]
+    [service] = told["service_health"]
+    assert (service["service"], service["health"], service["reason"]) == ("api", "up", "1 of 1 endpoint up")
     assert told["regions"][0]["rtt_s"] == told["region_rtts"]["eu"] == 0.01
     assert told["config"]["last_reload"] is None
     assert told["config"]["source"] == "file"

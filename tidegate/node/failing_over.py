@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from health.core.failover import MANUAL, Ask, DataLag, Facts, FailoverMachine, Plan, Promote, first_choice, plan
+from health.core.failover import (
+    MANUAL,
+    Ask,
+    Candidate,
+    DataLag,
+    Facts,
+    FailoverMachine,
+    Plan,
+    Promote,
+    first_choice,
+    plan,
+)
 from health.core.rows import Conflict, StaleEpoch, StateError, Unavailable, understood
 from health.core.votes import MAX_AGE_S, WITNESS, Ballot, Vote, ballot
 from health.core.watching import Watching
@@ -150,7 +161,7 @@ class FailingOver:
         return plan(self._control.configuration.loaded.config, self.facts(), to=to)
 
     async def order(self, to: str | None, *, reason: str, force: bool, author: str) -> bool:
-        """A person's promotion; says whether anything changed. Raises `OrderRefused`."""
+        """A person's promotion; says whether anything changed. Raises `OrderRefused`; the journal has that too."""
         facts = self.facts()
         known = [region.id for region in self._control.configuration.loaded.config.regions]
         if to is not None and to not in known:
@@ -158,18 +169,11 @@ class FailingOver:
         if to == facts.primary:
             return False
         found = plan(self._control.configuration.loaded.config, facts, to=to)
-        candidate = found.candidate(found.to)
-        if candidate is None:
-            raise OrderRefused(409, "no_candidate", "no region may follow without force; name one, and see the plan")
-        against = candidate.objections + (() if force else candidate.forcible)
-        if against:
-            hint = "" if candidate.objections else "; `force` does it nevertheless"
-            raise OrderRefused(409, "failover_refused", f"{candidate.region}: {'; '.join(against)}{hint}")
-        epoch = self._control.leadership.epoch
-        if epoch is None:
-            leader = self._control.leadership.leader
-            detail = f"only the leading node acts: {'ask ' + leader if leader else self._control.leadership.reason}"
-            raise OrderRefused(409, "not_leader", detail)
+        try:
+            candidate, epoch = self._fit(found, force=force)
+        except OrderRefused as refused:
+            await self._refused(found, str(refused), reason, author, force=force)
+            raise
         evidence = {
             "would_lose": candidate.would_lose,
             "overruled": list(candidate.forcible),
@@ -182,6 +186,36 @@ class FailingOver:
         except StateError as error:
             raise OrderRefused(409, "changed_meanwhile", str(error)) from error
         return True
+
+    def _fit(self, found: Plan, *, force: bool) -> tuple[Candidate, int]:
+        """Who follows by a person's word, and the epoch to act in. Raises `OrderRefused`."""
+        candidate = found.candidate(found.to)
+        if candidate is None:
+            raise OrderRefused(409, "no_candidate", "no region may follow without force; name one, and see the plan")
+        against = candidate.objections + (() if force else candidate.forcible)
+        if against:
+            hint = "" if candidate.objections else "; `force` does it nevertheless"
+            raise OrderRefused(409, "failover_refused", f"{candidate.region}: {'; '.join(against)}{hint}")
+        epoch = self._control.leadership.epoch
+        if epoch is None:
+            leader = self._control.leadership.leader
+            detail = f"only the leading node acts: {'ask ' + leader if leader else self._control.leadership.reason}"
+            raise OrderRefused(409, "not_leader", detail)
+        return candidate, epoch
+
+    async def _refused(self, found: Plan, detail: str, why: str, author: str, *, force: bool) -> None:
+        """A row like every decision, with what stood against each region."""
+        journal = self._control.journal
+        against = {one.region: [*one.objections, *one.forcible] for one in found.candidates}
+        decision = await journal.begin(
+            "promote",
+            "regions" if found.to is None else f"region/{found.to}",
+            author=author,
+            why=why,
+            evidence={"instead_of": found.primary, "force": force, "against": against},
+            epoch=self._control.leadership.epoch,
+        )
+        await journal.end(decision, "refused", detail)
 
     async def _promote(
         self, region: str, instead_of: str, why: str, author: str, *, epoch: int, evidence: dict[str, Any]

@@ -93,6 +93,13 @@ async def test_the_region_for_disasters_takes_over_when_the_primary_dies_and_giv
         refused = await run(node, "failover", "--failback")
         assert refused.returncode == 4
         assert "eu: it is down" in refused.stderr
+        last = (await ask(node, "/v1/decisions?limit=1"))["decisions"][0]
+        assert (last["what"], last["target"], last["author"], last["outcome"]) == (
+            "promote",
+            "region/eu",
+            "ops",
+            "refused",
+        )
 
         await eu.start()
 

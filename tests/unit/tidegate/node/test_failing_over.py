@@ -108,6 +108,7 @@ async def test_a_node_that_does_not_lead_votes_and_does_nothing(town: Town) -> N
     with pytest.raises(OrderRefused, match="ask gw9") as refused:
         await control.failing_over.order("us", reason="", force=False, author="ann")
     assert refused.value.reason == "not_leader"
+    assert journalled(control) == [("promote", "region/us", "refused", None)]
 
 
 class Follower:
@@ -195,12 +196,28 @@ async def test_a_row_that_names_a_region_of_yesterday_leaves_the_first_choice(to
 
 
 @pytest.mark.parametrize(
-    ("to", "reason"), [("mars", "no_such_region"), ("us", "failover_refused"), (None, "no_candidate")]
+    ("to", "reason", "said"),
+    [
+        ("mars", "no_such_region", []),
+        ("us", "failover_refused", [("promote", "region/us", "refused")]),
+        (None, "no_candidate", [("promote", "regions", "refused")]),
+    ],
 )
-async def test_a_person_is_refused_what_cannot_be(town: Town, to: str | None, reason: str) -> None:
+async def test_a_person_is_refused_what_cannot_be_and_the_journal_has_it(
+    town: Town, to: str | None, reason: str, said: list[tuple[str, str, str]]
+) -> None:
     control = await town.control()
     town.health["us"] = "down"
     with pytest.raises(OrderRefused) as refused:
-        await control.failing_over.order(to, reason="", force=True, author="ann")
+        await control.failing_over.order(to, reason="eu burns", force=True, author="ann")
     assert refused.value.reason == reason
+    assert [one[:3] for one in journalled(control)] == said, "a target that there is not is no decision"
+    for one in control.journal.decisions():
+        assert (one.author, one.why, one.detail, one.epoch) == (
+            "ann",
+            "eu burns",
+            str(refused.value),
+            control.leadership.epoch,
+        )
+        assert one.evidence["against"]["us"][0] == "it is not reachable from the node that decides"
     assert not await control.failing_over.order("eu", reason="", force=False, author="ann"), "it leads already"

@@ -231,7 +231,9 @@ def failover(  # noqa: PLR0917
     region: Annotated[str | None, typer.Argument(help="Who is to lead; the plan's choice when left out.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would happen, and what would be lost.")] = False,
     failback: Annotated[bool, typer.Option("--failback", help="Let the first choice lead again.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overrule lag, zones and the minimum of regions.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overrule lag and the minimum of regions, never compliance zones.")
+    ] = False,
     reason: ReasonOption = "",
     admin: AdminOption = DEFAULT_ADMIN,
     token: TokenOption = None,

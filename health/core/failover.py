@@ -3,10 +3,10 @@
     primary is down by votes ──> candidates by role, then priority ──> first without an objection ──> Promote | Ask
     first choice is well again for `hysteresis` ──> failback: automatic ──> Promote
 
-An objection is a sentence. Some a person may overrule by force (lag, zone, minimum of regions), some nobody may: a
-region that is down, inactive or there is not. `disaster_recovery` regions stand behind all secondaries; a
-`read_replica` is never promoted. Automatic promotion never leaves the compliance zones of the first choice, and
-`hybrid` asks a person where the first choice has none. After `max_attempts` that failed, a person is asked.
+An objection is a sentence. Some a person may overrule by force (lag, minimum of regions), some nobody may: a region
+that is down, inactive, there is not, or in none of the compliance zones of the first choice, for residency never bends.
+`disaster_recovery` regions stand behind all secondaries; a `read_replica` is never promoted. `hybrid` asks a person
+where the first choice has no compliance zone. After `max_attempts` that failed, a person is asked.
 """
 
 from __future__ import annotations
@@ -193,9 +193,15 @@ def _candidate(config: Config, facts: Facts, region: Region, *, automatic: bool)
         objections.append(f"it is down: {facts.down[region.id]}")
     elif region.id not in facts.reachable:
         objections.append("it is not reachable from the node that decides")
+    home = next((one for one in config.regions if one.id == first_choice(config)), None)
+    if home is not None and region.id != home.id:
+        objections += _zones(home, region)
+        if automatic and settings.trigger == "hybrid" and not home.compliance_zones:
+            forcible.append(
+                f"{home.id} has no compliance zone, and `trigger: hybrid` promotes by itself only inside one"
+            )
     if region.id in facts.drained:
         forcible.append("it is drained")
-    forcible += _zones(config, facts, region, settings, automatic=automatic)
     healthy = {one.id for one in config.regions if one.id in facts.reachable and one.id not in facts.down}
     if len(healthy) < settings.min_regions:
         forcible.append(f"{len(healthy)} regions are well, expected at least {settings.min_regions} (min_regions)")
@@ -203,17 +209,11 @@ def _candidate(config: Config, facts: Facts, region: Region, *, automatic: bool)
     return Candidate(region.id, tuple(objections), tuple(forcible + behind), would_lose, tuple(behind))
 
 
-def _zones(config: Config, facts: Facts, region: Region, settings: Failover, *, automatic: bool) -> list[str]:
-    home = next((one for one in config.regions if one.id == first_choice(config)), None)
-    if home is None or region.id == home.id:
+def _zones(home: Region, region: Region) -> list[str]:
+    """The zones of the first choice are those of the data that it leads for: whoever follows it must be in one."""
+    if not home.compliance_zones or not set(home.compliance_zones).isdisjoint(region.compliance_zones):
         return []
-    if home.compliance_zones:
-        if set(home.compliance_zones).isdisjoint(region.compliance_zones):
-            return [f"it is in none of the compliance zones of {home.id}: {', '.join(home.compliance_zones)}"]
-        return []
-    if automatic and settings.trigger == "hybrid":
-        return [f"{home.id} has no compliance zone, and `trigger: hybrid` promotes by itself only inside one"]
-    return []
+    return [f"it is in none of the compliance zones of {home.id}: {', '.join(home.compliance_zones)}"]
 
 
 def _loss(config: Config, facts: Facts, region: str) -> tuple[list[str], str]:

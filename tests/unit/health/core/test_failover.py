@@ -53,7 +53,7 @@ def test_candidates_come_by_role_then_priority_and_the_first_without_objection_i
     assert found.to == "de"
     us, copy = found.candidate("us"), found.candidate("copy")
     assert us is not None
-    assert us.forcible == ("it is in none of the compliance zones of eu: gdpr",)
+    assert us.objections == ("it is in none of the compliance zones of eu: gdpr",)
     assert copy is not None
     assert copy.objections == ("a read replica is never promoted",)
     assert found.why == "2 of 2 needed votes say that eu is down"
@@ -148,9 +148,11 @@ def test_what_would_be_lost_decides_and_unknown_lag_refuses(lag: float | None, e
         assert command.region == expected
 
 
-def test_a_person_may_overrule_lag_and_zone_but_nobody_what_is_down() -> None:
+def test_nobody_may_overrule_what_is_down_or_in_no_zone_of_the_first_choice() -> None:
     (us,) = plan(config(), EU_DOWN, to="us").candidates
-    assert (us.objections, len(us.forcible)) == ((), 1)
+    assert (us.objections, us.forcible) == (("it is in none of the compliance zones of eu: gdpr",), ())
+    (back,) = plan(config(), replace(WELL, primary="de"), to="eu").candidates
+    assert (back.objections, back.forcible) == ((), ()), "home is in its own zones"
     (gone,) = plan(config(), replace(EU_DOWN, reachable=["us"]), to="de").candidates
     assert gone.objections == ("it is not reachable from the node that decides",)
 

@@ -221,3 +221,16 @@ async def test_a_person_is_refused_what_cannot_be_and_the_journal_has_it(
         )
         assert one.evidence["against"]["us"][0] == "it is not reachable from the node that decides"
     assert not await control.failing_over.order("eu", reason="", force=False, author="ann"), "it leads already"
+
+
+async def test_force_does_not_lift_the_compliance_zones(town: Town) -> None:
+    town.house.document["regions"][0]["compliance_zones"] = ["gdpr"]
+    town.house.document["regions"][1]["compliance_zones"] = ["ccpa"]
+    town.house.write()
+    control = await town.control()
+    with pytest.raises(OrderRefused, match="none of the compliance zones of eu: gdpr") as refused:
+        await control.failing_over.order("us", reason="", force=True, author="ann")
+    assert (refused.value.status, refused.value.reason) == (409, "failover_refused")
+    assert "force" not in str(refused.value), "no hint at what would not help"
+    assert control.failing_over.primary() == "eu"
+    assert control.state.row(ROLE, PRIMARY) is None

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from tidegate.commands import DONE, MISUSED, REFUSED, UNREACHABLE
+from tidegate.commands import DONE
 from tidegate.commands.explain import show
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 COMES_WITHIN_S = 3.0
 """Data planes report each second."""
@@ -24,12 +24,8 @@ def make_header(admin: str, *, valid_s: float, as_json: bool, token: str | None,
     """Print a field for requests that are to be explained."""
     try:
         made = ask(admin, "POST", "/v1/explanations", token=token, body={"valid_s": valid_s})
-    except NotReached as error:
-        err.write(f"{error}\n")
-        return UNREACHABLE
-    except Declined as error:
-        err.write(f"{error}\n")
-        return MISUSED if error.status == 400 else REFUSED
+    except (NotReached, Declined) as error:
+        return code_of(error, err)
     out.write(json.dumps(made) + "\n" if as_json else f"{made['name']}: {made['value']}\n")
     return DONE
 
@@ -50,16 +46,12 @@ def by_id(
     while True:
         try:
             found = ask(admin, "GET", f"/v1/explanations/{explanation_id}", token=token)
-        except NotReached as error:
-            err.write(f"{error}\n")
-            return UNREACHABLE
-        except Declined as error:
-            if error.status == 404 and waited_s < within_s:
+        except (NotReached, Declined) as error:
+            if isinstance(error, Declined) and error.status == 404 and waited_s < within_s:
                 sleep(0.5)
                 waited_s += 0.5
                 continue
-            err.write(f"{error}\n")
-            return REFUSED
+            return code_of(error, err)
         _show(found, as_json=as_json, out=out)
         return DONE
 

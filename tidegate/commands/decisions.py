@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tidegate.commands import DONE
-from tidegate.commands.drain import code_of
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 _COLOURS = {"done": "green", "refused": "yellow", "failed": "red", "unknown": "red", "interrupted": "red"}
 

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from tidegate.commands import DONE, FAILED, MISUSED, REFUSED, UNREACHABLE
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands import DONE, FAILED
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 POLL_S = 0.5
 CUT_WITHIN_S = 5.0
@@ -67,14 +67,6 @@ def undrain(
     return _carried_out(
         order, "serving", admin=admin, path=path, wait=wait, token=token, as_json=as_json, out=out, err=err
     )
-
-
-def code_of(error: NotReached | Declined, err: TextIO) -> int:
-    """The exit code for an answer that is no."""
-    err.write(f"{error}\n")
-    if isinstance(error, NotReached):
-        return UNREACHABLE
-    return MISUSED if error.status in (400, 404) else FAILED if error.status >= 500 else REFUSED
 
 
 def _carried_out(

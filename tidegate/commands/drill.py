@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from tidegate.commands import DONE, FAILED
-from tidegate.commands.drain import code_of, path_of
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands.drain import path_of
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 POLL_S = 0.5
 Ask = Callable[[str, str, Any], Any]

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tidegate.commands import DONE, MISUSED, REFUSED, UNREACHABLE
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands import DONE, MISUSED
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 
 def offline(
@@ -89,12 +89,8 @@ def online(
     body = {"method": method, "url": url, "headers": dict(headers), "client_ip": client_ip}
     try:
         explanation = ask(admin, "POST", "/v1/explain", token=token, body=body)
-    except NotReached as error:
-        err.write(f"{error}\n")
-        return UNREACHABLE
-    except Declined as error:
-        err.write(f"{error}\n")
-        return MISUSED if error.status == 400 else REFUSED
+    except (NotReached, Declined) as error:
+        return code_of(error, err)
     show(explanation, as_json=as_json, out=out)
     return DONE
 

@@ -12,8 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tidegate.commands import DONE
-from tidegate.commands.drain import code_of
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 
 def failover(admin: str, *, body: Mapping[str, Any], token: str | None, as_json: bool, out: TextIO, err: TextIO) -> int:

@@ -10,19 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tidegate.commands import DONE, REFUSED, UNREACHABLE
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands import DONE
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 
 def nodes(admin: str, *, token: str | None, as_json: bool, out: TextIO, err: TextIO) -> int:
     try:
         told = ask(admin, "GET", "/v1/nodes", token=token)
-    except NotReached as error:
-        err.write(f"{error}\n")
-        return UNREACHABLE
-    except Declined as error:
-        err.write(f"{error}\n")
-        return REFUSED
+    except (NotReached, Declined) as error:
+        return code_of(error, err)
     if as_json:
         json.dump(told, out, indent=2, ensure_ascii=False)
         out.write("\n")

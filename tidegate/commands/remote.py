@@ -1,7 +1,11 @@
 """How commands talk to a running node: its admin API, over the standard library (an HTTP client takes 0.3 s to import).
 
-NotReached   nobody answers there                      exit code 3
-Declined     it answered no: role, state, request      exit code 4, or 2 when the request itself was wrong
+NotReached   nobody answers there                               exit code 3
+Declined     it answered no: the request itself was wrong       exit code 2
+                             role, state or safety              exit code 4
+                             it tried, or would, and cannot     exit code 1
+
+All commands take their exit code from `code_of`: a script may rely on them being alike.
 """
 
 from __future__ import annotations
@@ -11,8 +15,10 @@ import json
 import os
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import SplitResult, urlsplit
+
+from tidegate.commands import FAILED, MISUSED, REFUSED, UNREACHABLE
 
 DEFAULT_ADMIN = "http://127.0.0.1:9900"
 CA_VARIABLE = "TIDEGATE_CA"
@@ -32,6 +38,20 @@ class Declined(Exception):
         super().__init__(detail)
         self.status = status
         self.reason = reason
+
+
+WRONG_REQUEST = frozenset({400, 404, 405, 413, 422})
+"""Statuses that say that what was asked for is wrong, or is not there."""
+
+
+def code_of(error: NotReached | Declined, err: TextIO) -> int:
+    """The exit code for an answer that is no; the node's own sentence goes to `err`."""
+    err.write(f"{error}\n")
+    if isinstance(error, NotReached):
+        return UNREACHABLE
+    if error.status in WRONG_REQUEST:
+        return MISUSED
+    return FAILED if error.status >= 500 else REFUSED
 
 
 def ask(

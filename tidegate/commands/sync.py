@@ -17,8 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tidegate.commands import DONE, FAILED, REFUSED
-from tidegate.commands.drain import code_of
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 _COLOURS = {"ok": "green", "warning": "yellow", "critical": "red", "unknown": "dim"}
 SHOWN_BYTES = 200

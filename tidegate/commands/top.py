@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tidegate.commands import DONE
-from tidegate.commands.drain import code_of, sentence
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands.drain import sentence
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 EVERY_S = 1.0
 COLOURS = {"up": "green", "degraded": "yellow", "down": "red", "untested": "dim"}

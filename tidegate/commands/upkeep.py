@@ -19,8 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from rich.table import Table
 
 from tidegate.commands import DONE, FAILED, MISUSED, REFUSED
-from tidegate.commands.drain import code_of
-from tidegate.commands.remote import Declined, NotReached, ask
+from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
 POLL_S = 0.2
 _OUTCOMES = {

@@ -86,7 +86,7 @@ def test_an_explanation_that_is_not_there_yet_is_waited_for(admin: str) -> None:
 
 def test_one_that_never_comes_and_a_node_that_is_not_there(admin: str) -> None:
     err, slept = io.StringIO(), list[float]()
-    assert by_id(admin, "none", as_json=True, token=None, out=err, err=err, sleep=slept.append, within_s=1.0) == 4
+    assert by_id(admin, "none", as_json=True, token=None, out=err, err=err, sleep=slept.append, within_s=1.0) == 2
     assert err.getvalue() == "found no such explanation\n"
     assert slept == [0.5, 0.5]
     nobody = f"http://127.0.0.1:{ports(1)[0]}"

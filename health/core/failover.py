@@ -61,6 +61,8 @@ class Candidate:
     forcible: tuple[str, ...]
     """That a person can."""
     would_lose: str
+    would_lose_s: float | None
+    """The same in seconds of writes; None: not known."""
     behind: tuple[str, ...] = ()
     """Those of `forcible` that are about its data."""
 
@@ -205,8 +207,8 @@ def _candidate(config: Config, facts: Facts, region: Region, *, automatic: bool)
     healthy = {one.id for one in config.regions if one.id in facts.reachable and one.id not in facts.down}
     if len(healthy) < settings.min_regions:
         forcible.append(f"{len(healthy)} regions are well, expected at least {settings.min_regions} (min_regions)")
-    behind, would_lose = _loss(config, facts, region.id)
-    return Candidate(region.id, tuple(objections), tuple(forcible + behind), would_lose, tuple(behind))
+    behind, would_lose, seconds = _loss(config, facts, region.id)
+    return Candidate(region.id, tuple(objections), tuple(forcible + behind), would_lose, seconds, tuple(behind))
 
 
 def _zones(home: Region, region: Region) -> list[str]:
@@ -216,19 +218,19 @@ def _zones(home: Region, region: Region) -> list[str]:
     return [f"it is in none of the compliance zones of {home.id}: {', '.join(home.compliance_zones)}"]
 
 
-def _loss(config: Config, facts: Facts, region: str) -> tuple[list[str], str]:
-    """What stands against it by its data, and what would be lost."""
+def _loss(config: Config, facts: Facts, region: str) -> tuple[list[str], str, float | None]:
+    """What stands against it by its data, and what would be lost, in words and in seconds."""
     if config.sync is None:
-        return [], "nothing: no data is replicated by this gateway"
+        return [], "nothing: no data is replicated by this gateway", 0.0
     objective = (config.disaster_recovery or DisasterRecovery()).rpo
     lag = facts.lags.get(region, UNKNOWN)
     if lag.seconds is None:
-        return [f"how far its data is behind is not known: {lag.why}"], "not known"
+        return [f"how far its data is behind is not known: {lag.why}"], "not known", None
     would_lose = f"up to {lag.seconds:.1f} s of writes ({lag.why})"
     if lag.seconds > objective:
         sentence = f"its data is {lag.seconds:.1f} s behind, expected at most {objective:g} s (disaster_recovery.rpo)"
-        return [f"{sentence}: {lag.why}"], would_lose
-    return [], would_lose if lag.seconds > 0 else "nothing"
+        return [f"{sentence}: {lag.why}"], would_lose, lag.seconds
+    return [], would_lose if lag.seconds > 0 else "nothing", lag.seconds
 
 
 def _in_order(regions: list[Region]) -> list[Region]:

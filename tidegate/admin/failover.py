@@ -71,6 +71,7 @@ def _plan(control: Control, found: Plan) -> dict[str, Any]:
         "to": found.to,
         "why": found.why,
         "would_lose": None if candidate is None else candidate.would_lose,
+        "would_lose_s": None if candidate is None else candidate.would_lose_s,
         "in_flight": flying,
         "dns": control.pointing.shown(found.to or found.primary),
         "candidates": [
@@ -80,6 +81,7 @@ def _plan(control: Control, found: Plan) -> dict[str, Any]:
                 "objections": list(one.objections),
                 "with_force": list(one.forcible),
                 "would_lose": one.would_lose,
+                "would_lose_s": one.would_lose_s,
             }
             for one in found.candidates
         ],

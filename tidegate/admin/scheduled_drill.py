@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -23,7 +22,7 @@ from health.core.rows import StateError
 from tidegate.admin import failover, operating
 from tidegate.admin.failover import FailoverBody
 from tidegate.admin.status import status
-from tidegate.commands.drill import Aborted, Drill, Report, Settings
+from tidegate.commands.drill import Aborted, Drill, Report, Settings, exposed
 from tidegate.commands.remote import Declined, NotReached
 from tidegate.node.drills import KIND, Rehearsed, drill_options, rehearsed
 from tidegate.node.orders import OrderRefused
@@ -80,10 +79,8 @@ class ScheduledDrills:
             return
         report = await self._on_thread(region)
         state: Literal["done", "aborted"] = "done" if report.aborted is None else "aborted"
-        told = {**asdict(report), "meets_rto": report.meets_rto}
-        await self._put(region, msgspec.structs.replace(begun, state=state, report=told), epoch)
-        is_well = report.aborted is None and report.meets_rto
-        await control.journal.end(decision, "done" if is_well else "failed", sentence(report))
+        await self._put(region, msgspec.structs.replace(begun, state=state, report=report.as_json()), epoch)
+        await control.journal.end(decision, "done" if report.is_good else "failed", sentence(report))
 
     async def _on_thread(self, region: str) -> Report:
         """The drill waits as a person's does, so it has a thread; a node that stops lets it give everything back."""
@@ -186,6 +183,5 @@ class ScheduledDrills:
 def sentence(report: Report) -> str:
     if report.aborted is not None:
         return f"aborted: {report.aborted}"
-    exposed = report.exposure or f"nothing: {report.region} did not lead"
     left = f"all traffic had left after {report.recovery_s:g} s, the objective is {report.rto_s:g} s"
-    return f"{left}; exposed was {exposed}"
+    return f"{left}; exposed was {exposed(report)}, the objective is {report.rpo_s:g} s"

@@ -1,13 +1,14 @@
 """`tidegate drill region REGION`: rehearse its loss, measure, give everything back, compare with the objectives.
 
-    before   all other regions are well, and nothing stands against the drain; else refused
+    before   all other regions are well, nothing stands against the drain, and where the region leads another may
+             follow and the node that is asked may move the role; else nothing is begun
     drain    and, where the region leads, let another lead       recovery time: until nothing of it is left there
     hold     for a while, and look
     back     whatever happened, also after Ctrl-C: undrain, and the role back where it was moved
 
 It is aborted when another region is not well any more, when more attempts at endpoints of the others fail than
-`max_failed`, or when the drain takes too long. The data exposure is what a loss in that moment would have cost: the lag
-of the region that follows.
+`max_failed`, or when the drain takes too long. The data exposure is what a loss would have cost before the drain
+or when the role moves, whichever is worse: the lag of the region that follows.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.markup import escape
 
-from tidegate.commands import DONE, FAILED
+from tidegate.commands import DONE, FAILED, REFUSED
 from tidegate.commands.drain import path_of
 from tidegate.commands.remote import Declined, NotReached, ask, code_of
 
@@ -56,6 +57,9 @@ class Report:
     aborted: str | None = None
     recovery_s: float | None = None
     exposure: str | None = None
+    exposure_s: float | None = None
+    """None: not known, or nothing was exposed because the region did not lead (`did_lead`)."""
+    did_lead: bool = False
     rto_s: float = 0.0
     rpo_s: float = 0.0
     attempts: int = 0
@@ -66,6 +70,18 @@ class Report:
     @property
     def meets_rto(self) -> bool:
         return self.recovery_s is not None and self.recovery_s <= self.rto_s
+
+    @property
+    def meets_rpo(self) -> bool:
+        """What is not known does not meet it."""
+        return not self.did_lead or (self.exposure_s is not None and self.exposure_s <= self.rpo_s)
+
+    @property
+    def is_good(self) -> bool:
+        return self.aborted is None and self.meets_rto and self.meets_rpo
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "meets_rto": self.meets_rto, "meets_rpo": self.meets_rpo}
 
 
 class Drill:
@@ -82,19 +98,23 @@ class Drill:
         self.report = Report(settings.region)
 
     def run(self) -> Report:
-        """Raises `NotReached` and `Declined` where it could not even begin."""
+        """Raises `NotReached`, `Declined` and `Aborted` where it could not even begin."""
         before = self._ask("GET", "/v1/failover", None)
         objectives = before["objectives"]
         self.report.rto_s, self.report.rpo_s = objectives["rto_s"], objectives["rpo_s"]
+        self.report.did_lead = before["primary"] == self._settings.region
         counts = self._look(None)
+        if self.report.did_lead:
+            self._check_may_move(before)
+            self._expose(before["plan"])
         began = self._clock()
         self._ask("POST", self._path, {"over": self._settings.over, "reason": self._settings.reason})
         is_moved = False
         try:
-            if before["primary"] == self._settings.region:
+            if self.report.did_lead:
+                self._expose(self._ask("GET", "/v1/failover", None)["plan"])
                 moved = self._ask("POST", "/v1/failover", {"action": "act", "reason": self._settings.reason})
                 is_moved, self.report.led_meanwhile = True, moved["primary"]
-                self.report.exposure = before["plan"]["would_lose"]
             self._until_drained(began, counts)
             self.report.recovery_s = round(self._clock() - began, 2)
             self._hold(counts)
@@ -103,6 +123,27 @@ class Drill:
         finally:
             self._give_back(is_moved=is_moved, home=before["primary"])
         return self.report
+
+    def _check_may_move(self, told: Mapping[str, Any]) -> None:
+        """Raises `Aborted` while nothing is drained yet."""
+        region = self._settings.region
+        if told["epoch"] is None:
+            leader = told["leader"]
+            whom = f"name {leader} by --admin" if leader else "and there is none now"
+            raise Aborted(f"{region} leads the regions, and only the node that decides can let another lead: {whom}")
+        plan = told["plan"]
+        if plan["to"] is None:
+            against = [f"{one['region']}: {(one['objections'] + one['with_force'])[0]}" for one in plan["candidates"]]
+            raise Aborted(
+                f"{region} leads the regions, and no other may follow: {'; '.join(against) or 'there is none'}"
+            )
+
+    def _expose(self, plan: Mapping[str, Any]) -> None:
+        """The worst that was seen; once it is not known, it stays so."""
+        report, seconds = self.report, plan["would_lose_s"]
+        is_first = report.exposure is None
+        if is_first or seconds is None or (report.exposure_s is not None and seconds > report.exposure_s):
+            report.exposure, report.exposure_s = plan["would_lose"] or "not known: no region may follow", seconds
 
     def _until_drained(self, began: float, counts: Mapping[str, tuple[int, int]]) -> None:
         while self._ask("GET", self._path, None)["state"] != "drained":
@@ -168,13 +209,23 @@ def drill(settings: Settings, admin: str, *, token: str | None, as_json: bool, o
         return code_of(error, err)
     except Aborted as error:
         err.write(f"not begun: {error}\n")
-        return FAILED
+        return REFUSED
+    return tell(report, as_json=as_json, out=out)
+
+
+def tell(report: Report, *, as_json: bool, out: TextIO) -> int:
+    """Print it; FAILED where an objective is missed, as where it was aborted."""
     if as_json:
-        json.dump({**asdict(report), "meets_rto": report.meets_rto}, out, indent=2, ensure_ascii=False)
+        json.dump(report.as_json(), out, indent=2, ensure_ascii=False)
         out.write("\n")
     else:
         _show(report, Console(file=out, highlight=False, soft_wrap=True))
-    return DONE if report.aborted is None and report.meets_rto else FAILED
+    return DONE if report.is_good else FAILED
+
+
+def exposed(report: Report) -> str:
+    """What a loss would have cost, in words."""
+    return (report.exposure or "not known") if report.did_lead else f"nothing: {report.region} did not lead"
 
 
 def _show(report: Report, console: Console) -> None:
@@ -187,8 +238,8 @@ def _show(report: Report, console: Console) -> None:
             f"recovery: all traffic had left {name} after [{colour}]{report.recovery_s:.1f} s[/], "
             f"{word} the objective of {report.rto_s:g} s"
         )
-    exposed = report.exposure or f"nothing: {report.region} did not lead"
-    console.print(f"exposure: {escape(exposed)}; the objective is {report.rpo_s:g} s")
+    colour, word = ("green", "within") if report.meets_rpo else ("red", "beyond")
+    console.print(f"exposure: [{colour}]{escape(exposed(report))}[/], {word} the objective of {report.rpo_s:g} s")
     console.print(f"{report.failed} of {report.attempts} attempts at the other regions failed meanwhile")
     if report.led_meanwhile:
         console.print(f"{escape(report.led_meanwhile)} led meanwhile")

@@ -140,6 +140,7 @@ def test_what_would_be_lost_decides_and_unknown_lag_refuses(lag: float | None, e
     candidate = plan(made, facts, automatic=True).candidate("de")
     assert candidate is not None
     assert candidate.would_lose == loss
+    assert candidate.would_lose_s == lag
     if expected is None:
         assert isinstance(command, Ask)
         assert "gw-de says so" in command.why

@@ -27,6 +27,7 @@ async def test_a_plan_names_who_would_follow_what_would_be_lost_and_the_objectiv
     assert candidate["region"] == "us"
     assert candidate["objections"] == ["it is not reachable from the node that decides"]
     assert candidate["would_lose"] == "nothing: no data is replicated by this gateway"
+    assert candidate["would_lose_s"] == 0.0
     assert found["votes"]["eu"]["is_down"] is False
     assert control.journal.decisions() == [], "a plan changes nothing"
 

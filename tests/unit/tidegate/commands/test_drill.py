@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tidegate.commands.drill import Aborted, Drill, Report, Settings
+from tidegate.commands import DONE, FAILED
+from tidegate.commands.drill import Aborted, Drill, Report, Settings, tell
 from tidegate.commands.remote import Declined
 
 
@@ -22,6 +25,10 @@ class Node:
         self.us_health: Callable[[], str] = lambda: "up"
         self.failed: Callable[[], int] = lambda: 0
         self.declines: set[tuple[str, str]] = set()
+        self.exposure_s: Callable[[], float | None] = lambda: 1.0
+        self.epoch: int | None = 7
+        self.leader: str | None = "gw-eu"
+        self.to: str | None = "us"
 
     def ask(self, method: str, path: str, body: Any) -> Any:
         name = path.partition("?")[0]
@@ -32,8 +39,7 @@ class Node:
         if name == "/v1/failover":
             if method == "POST":
                 self.primary = body.get("to") or "us"
-            plan = {"to": "us", "would_lose": "up to 1.0 s of writes"}
-            return {"primary": self.primary, "plan": plan, "objectives": {"rto_s": 5.0, "rpo_s": 2.0}}
+            return self.failover()
         if name == "/v1/status":
             region = {"region": "us", "health": self.us_health(), "reason": "as set"}
             endpoint = {
@@ -45,6 +51,17 @@ class Node:
             }
             return {"regions": [region, {"region": "eu", "health": "up", "reason": ""}], "endpoints": [endpoint]}
         return {"state": "drained" if self.now >= self.drained_after_s else "draining"}
+
+    def failover(self) -> Any:
+        seconds = self.exposure_s()
+        plan = {
+            "to": self.to,
+            "would_lose": "not known" if seconds is None else f"up to {seconds} s of writes",
+            "would_lose_s": seconds,
+            "candidates": [{"region": "us", "objections": [], "with_force": ["its data is 9.0 s behind"]}],
+        }
+        leads = {"primary": self.primary, "epoch": self.epoch, "leader": self.leader}
+        return {**leads, "plan": plan, "objectives": {"rto_s": 5.0, "rpo_s": 2.0}}
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -71,6 +88,73 @@ def test_a_region_that_does_not_lead_is_only_drained() -> None:
     node = Node(primary="us")
     assert node.drill().led_meanwhile is None
     assert node.asked == [("POST", "/v1/regions/eu/drain"), ("DELETE", "/v1/regions/eu/drain")]
+
+
+def told(report: Report) -> tuple[int, str]:
+    """Exit code and text."""
+    out = io.StringIO()
+    return tell(report, as_json=False, out=out), out.getvalue()
+
+
+def test_both_objectives_met_is_done() -> None:
+    code, text = told(Node().drill())
+    assert code == DONE
+    assert "within the objective of 5 s" in text
+    assert "exposure: up to 1.0 s of writes, within the objective of 2 s" in text
+
+
+@pytest.mark.parametrize(("exposure_s", "said"), [(2.5, "up to 2.5 s of writes"), (None, "not known")])
+def test_more_exposed_than_the_objective_or_nobody_knows_how_much_is_failed(
+    exposure_s: float | None, said: str
+) -> None:
+    node = Node()
+    node.exposure_s = lambda: exposure_s
+    report = node.drill()
+    assert (report.aborted, report.meets_rto, report.meets_rpo) == (None, True, False)
+    code, text = told(report)
+    assert (code, f"exposure: {said}, beyond the objective of 2 s" in text) == (FAILED, True)
+    out = io.StringIO()
+    assert tell(report, as_json=True, out=out) == FAILED
+    document = json.loads(out.getvalue())
+    assert (document["meets_rpo"], document["exposure_s"]) == (False, exposure_s)
+
+
+@pytest.mark.parametrize(
+    ("seen", "worst"), [((1.0, 3.0), 3.0), ((1.5, 0.5), 1.5), ((1.0, None), None), ((None, 1.0), None)]
+)
+def test_the_worse_moment_counts_and_what_was_not_known_stays_so(
+    seen: tuple[float | None, ...], worst: float | None
+) -> None:
+    node = Node()
+    moments = iter((*seen, 0.0, 0.0))
+    node.exposure_s = lambda: next(moments)
+    assert node.drill().exposure_s == worst
+
+
+def test_a_region_that_does_not_lead_exposes_nothing() -> None:
+    node = Node(primary="us")
+    node.exposure_s = lambda: 9.0
+    report = node.drill()
+    assert report.meets_rpo
+    assert "exposure: nothing: eu did not lead, within" in told(report)[1]
+
+
+@pytest.mark.parametrize(("leader", "said"), [("gw-us", "name gw-us by --admin"), (None, "there is none now")])
+def test_nothing_is_drained_where_this_node_cannot_let_another_region_lead(leader: str | None, said: str) -> None:
+    node = Node()
+    node.epoch, node.leader = None, leader
+    with pytest.raises(Aborted, match=said):
+        node.drill()
+    assert node.asked == []
+    assert Node(primary="us").drill().aborted is None, "a region that does not lead needs no leader"
+
+
+def test_nothing_is_drained_where_no_region_may_follow() -> None:
+    node = Node()
+    node.to = None
+    with pytest.raises(Aborted, match=r"no other may follow: us: its data is 9.0 s behind"):
+        node.drill()
+    assert node.asked == []
 
 
 def test_slower_than_the_objective_is_said() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -34,6 +37,35 @@ async def run(node: Node, *words: str, token: str = OPERATOR) -> subprocess.Comp
         timeout=60,
         check=False,
     )
+
+
+class Terminal:
+    """What a person sees of standard error, while a command runs."""
+
+    def __init__(self) -> None:
+        self._seen = b""
+
+    def run(self, node: Node, *words: str) -> int:
+        """The exit code; waits for the end."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tidegate", *words],
+            env={**os.environ, "TIDEGATE_ADMIN": node.admin, "TIDEGATE_TOKEN": OPERATOR}
+            | {"TERM": "xterm-256color", "COLUMNS": "120"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while piece := os.read(ours, 65536):
+                self._seen += piece
+        os.close(ours)
+        return process.wait(10)
+
+    def text(self) -> str:
+        """Without colours and movements."""
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self._seen.decode(errors="ignore"))
 
 
 async def ask(node: Node, path: str) -> Any:
@@ -156,6 +188,29 @@ async def test_a_restart_in_the_middle_goes_on_where_the_drain_was(tmp_path: Pat
     assert set(traffic.statuses) == {200}, traffic.refused
 
 
+async def test_waiting_on_a_terminal_shows_a_bar_that_fills_with_what_is_under_way(tmp_path: Path) -> None:
+    async with two_regions(tmp_path, workers=0) as (node, eu, us):
+        us.release.set()
+        holding = asyncio.get_running_loop().create_task(node.get("/hold", within_s=90))
+        await node.until(lambda: eu.holding == 1, "a request is held")
+        terminal = Terminal()
+        waiting = asyncio.get_running_loop().create_task(
+            asyncio.to_thread(terminal.run, node, "drain", "eu", "--over", "5s", "--wait")
+        )
+        await node.until(lambda: "100%  1 in flight" in terminal.text(), "what is waited for is shown", within_s=60)
+        assert not waiting.done()
+        eu.release.set()
+        code, seen = await waiting, terminal.text()
+        assert (await holding).status == 200
+        assert code == 0, seen
+        bars = re.findall(r"region/eu \S+ +(\d+)%  (\d+) in flight, (\d+) streams", seen)
+        shares = [int(share) for share, _, _ in bars]
+        assert shares == sorted(shares), "it never goes back"
+        assert len(set(shares)) >= 3, "it is seen on its way"
+        assert bars[-1] == ("100", "0", "0")
+        assert re.search("region/eu \u2501+ ", seen), "the bar is whole at the end"
+
+
 async def test_what_is_in_flight_is_seen_until_the_deadline_and_then_tried_elsewhere(tmp_path: Path) -> None:
     async with two_regions(tmp_path, workers=0) as (node, eu, us):
         us.release.set()
@@ -206,11 +261,31 @@ async def test_at_the_deadline_a_websocket_through_workers_is_told_to_come_again
             return bool(found)
 
         await node.until(is_connected, "the node tunnels", within_s=20)
+        assert (await run(node, "drain", "eu", "--over", "0s")).returncode == 0
+        shown: dict[str, Any] = {}
+
+        async def is_counted() -> bool:
+            nonlocal shown
+            answer = await fetch("GET", node.admin + "/v1/regions/eu/drain", headers=operator)
+            shown = answer.json()
+            return bool(shown["streams"])
+
+        async def is_over() -> bool:
+            answer = await fetch("GET", node.admin + "/v1/regions/eu/drain", headers=operator)
+            left = answer.json()
+            return (left["streams"], left["in_flight"], left["state"]) == (0, 0, "drained")
+
+        operator = {"Authorization": f"Bearer {OPERATOR}"}
+        await node.until(is_counted, "the tunnel is counted as a stream", within_s=20)
+        assert (shown["state"], shown["streams"], shown["in_flight"]) == ("draining", 1, 1), "it is waited for"
+        said = await run(node, "status")
+        assert "region/eu: draining, share 0%, 1 in flight, 1 of them streams" in said.stdout
         assert (await run(node, "drain", "eu", "--over", "0s", "--deadline", "1s", "--wait")).returncode == 0
         with pytest.raises(ConnectionClosed) as closed:
             await asyncio.wait_for(found[0].recv(), 20)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
+        await node.until(is_over, "nothing of it is left", within_s=20)
 
 
 async def test_exit_codes_say_refused_misused_and_unreachable(tmp_path: Path) -> None:

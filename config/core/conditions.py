@@ -7,8 +7,10 @@
     request.method  request.host  request.path  request.query  request.headers['x-name']  (lower case; first value)
 
 Native are comparisons (==, !=, in [...], startsWith, endsWith, contains) of one of these with texts, joined by &&, ||,
-! and parentheses: the same words mean the same in CEL. Bounded in time: at most 4000 characters, at most one
-comprehension, texts of a request cut at 4096 characters, and CEL's regular expressions are linear.
+! and parentheses: the same words mean the same in CEL. CEL cannot be interrupted, so it is bounded before it is run:
+its steps are counted (config/core/expression_cost.py), and what could take too many is refused. That holds for at most
+4000 characters and one comprehension, texts of a request cut at 4096 characters, and at most 100 headers of 32 KiB
+together: for a request with more there is no answer.
 """
 
 from __future__ import annotations
@@ -18,7 +20,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-MAX_TEXT: Final = 4096
+from config.core.expression_cost import (
+    COMPREHENSION,
+    MAX_ELEMENTS,
+    MAX_FIELDS_BYTES,
+    MAX_TEXT,
+    MAX_UNITS,
+    CostUnknown,
+    cost_of,
+)
+
 UNKNOWN: Final = "unknown"
 
 
@@ -285,7 +296,6 @@ def _all_of(tests: list[Test]) -> Test:
 
 # CEL
 
-_COMPREHENSION: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(")
 _BOUND: Final = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*(\w+)\s*,")
 _TEXTS: Final = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _FIELD: Final = re.compile(r"\b(client|request)\s*\.\s*(\w+)")
@@ -303,8 +313,9 @@ def _cel(text: str) -> Test:
         raise ConditionRefused(
             "a condition that needs CEL, which is not installed", "pip install 'tidegate[cel]', or a simpler condition"
         ) from None
-    if len(_COMPREHENSION.findall(text)) > 1:
+    if len(COMPREHENSION.findall(text)) > 1:
         raise ConditionRefused("more than one comprehension", "at most one of all, exists, exists_one, map, filter")
+    _check_cost(text)
     try:
         program = cel.compile(text)
     except ValueError as error:
@@ -312,8 +323,9 @@ def _cel(text: str) -> Test:
     _check_names(text, program)
 
     def test(subject: Subject) -> bool:
+        facts = _activation(subject)
         try:
-            found = program.execute(_activation(subject))
+            found = program.execute(facts)
         except Exception as error:  # noqa: BLE001 - whatever the evaluator raises: it has no answer
             raise ConditionFailed(str(error)[:200]) from None
         if found is True or found is False:
@@ -322,6 +334,15 @@ def _cel(text: str) -> Test:
 
     _try(program)
     return test
+
+
+def _check_cost(text: str) -> None:
+    try:
+        units = cost_of(text)
+    except CostUnknown as error:
+        raise ConditionRefused(str(error), "a text written out, as in request.path.matches('^/v[0-9]+/')") from None
+    if units > MAX_UNITS:
+        raise ConditionRefused(f"an expression of up to {units} steps", f"at most {MAX_UNITS}")
 
 
 def _check_names(text: str, program: Any) -> None:
@@ -354,11 +375,14 @@ def _try(program: Any) -> None:
 
 
 def _activation(subject: Subject) -> dict[str, Any]:
+    headers = {name: value[:MAX_TEXT] for name, value in subject.headers().items()}
+    if len(headers) > MAX_ELEMENTS or sum(map(len, headers.values())) > MAX_FIELDS_BYTES:
+        raise ConditionFailed(f"more than {MAX_ELEMENTS} headers, or more than {MAX_FIELDS_BYTES} bytes of them")
     return {
         "client": {name[7:]: subject.text(name) for name in NAMES[:3]},
         "request": {
             **{name[8:]: subject.text(name)[:MAX_TEXT] for name in NAMES[3:]},
-            "headers": {name: value[:MAX_TEXT] for name, value in subject.headers().items()},
+            "headers": headers,
         },
     }
 

@@ -45,8 +45,8 @@ Pattern = Annotated[str, AfterValidator(_checked_pattern), Field(json_schema_ext
 ClientKey = Annotated[
     str,
     *matching(
-        r"ip|method|route|(?:header|cookie|jwt):[!-~]{1,100}",
-        "ip, method, route, header:X, cookie:X or jwt:claim",
+        r"ip|method|route|service|(?:header|cookie|jwt):[!-~]{1,100}",
+        "ip, method, route, service, header:X, cookie:X or jwt:claim",
     ),
 ]
 """What tells one client from another."""
@@ -56,7 +56,8 @@ class RateLimit(Model):
     """A token bucket a key."""
 
     key: Annotated[tuple[ClientKey, ...], Field(min_length=1, max_length=8)]
-    """What is counted together: ip, method, route, header:X, cookie:X, jwt:claim."""
+    """What is counted together: ip, method, route, service (over all routes that say the same), header:X, cookie:X,
+    jwt:claim."""
     rate: Rate
     """How many over time."""
     burst: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None

@@ -51,8 +51,8 @@ def admission_plan(config: Config, route: Route) -> AdmissionPlan | None:
     if route.access.permissions is not None and is_data:
         collections = [one.name for one in config.sync.collections] if config.sync is not None else []
         permissions = Permissions(route.id, route.access.permissions, collections)
-    limits = limit_plans(route.id, route.rate_limit)
-    tenants = tenancy(config, route.tenant)
+    limits = limit_plans(route.id, route.rate_limit, route.services)
+    tenants = tenancy(config, route.tenant, route.services)
     asks = (rules, authentication, permissions, tenants, config.overload)
     if not is_data and not limits and all(one is None for one in asks):
         return None

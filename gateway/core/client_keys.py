@@ -1,6 +1,6 @@
 """What tells one client from another? The values that limits count by and that name tenants.
 
-    ip  method  route  header:X  cookie:X  jwt:claim
+    ip  method  route  service  header:X  cookie:X  jwt:claim
 
 A value that is not there is empty: all requests without it are counted together, so leaving it out gains nobody
 anything. An address of IPv6 counts by its /64.
@@ -21,16 +21,18 @@ class KeyPart:
     """One value."""
 
     kind: str
-    """ip, method, route, header, cookie, jwt."""
+    """ip, method, route, service, header, cookie, jwt."""
     name: str = ""
     """Of the claim."""
     field: bytes = b""
-    """Of header or cookie; a header's in lower case."""
+    """Of header or cookie; a header's in lower case. Of a service, what it counts by."""
 
 
-def key_part(text: str) -> KeyPart:
-    """As configured."""
+def key_part(text: str, services: Sequence[str] = ()) -> KeyPart:
+    """As configured, on a route to these `services`: those of a split count as one."""
     kind, _, name = text.partition(":")
+    if kind == "service":
+        return KeyPart(kind, field=",".join(services).encode())
     return KeyPart(kind, name, name.lower().encode() if kind == "header" else name.encode())
 
 
@@ -46,7 +48,7 @@ def value_of(part: KeyPart, head: RequestHead, client_ip: str, principal: Princi
         return head.method.encode()
     if kind == "header":
         return b",".join(head.values(part.field))
-    return cookie(head.values(b"cookie"), part.field)
+    return part.field if kind == "service" else cookie(head.values(b"cookie"), part.field)
 
 
 def key_of(  # noqa: PLR0917 - by position, for speed

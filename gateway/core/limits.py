@@ -51,23 +51,30 @@ def quota_of(rate: float, burst: int | None, scope: str) -> Quota:
     return whole if scope == "node" or whole.burst >= least else quota(rate, least)
 
 
-def limit_plans(route: str, limits: Sequence[RateLimit]) -> tuple[LimitPlan, ...]:
-    """As configured."""
-    return tuple(_plan(f"{route}-{number}", limit) for number, limit in enumerate(limits, 1))
+def limit_plans(route: str, limits: Sequence[RateLimit], services: Sequence[str] = ()) -> tuple[LimitPlan, ...]:
+    """As configured, on a route to these `services`."""
+    return tuple(_plan(f"{route}-{number}", limit, services) for number, limit in enumerate(limits, 1))
 
 
-def _plan(name: str, limit: RateLimit) -> LimitPlan:
+def _plan(name: str, limit: RateLimit, services: Sequence[str]) -> LimitPlan:
     waits = {"reject": 0.0, "delay": limit.max_delay, "queue": QUEUE_S}
     return LimitPlan(
         id=name,
-        prefix=name.encode() + b"\0",
-        parts=tuple(key_part(text) for text in limit.key),
+        prefix=_counted_by(name, limit).encode() + b"\0",
+        parts=tuple(key_part(text, services) for text in limit.key),
         quota=quota_of(limit.rate, limit.burst, limit.scope),
         scope=limit.scope,
         max_wait_s=waits[limit.on_exceed],
         max_queue=limit.max_queue,
         reason=reasons.RATE_LIMITED,
     )
+
+
+def _counted_by(name: str, limit: RateLimit) -> str:
+    """Its own name; of a limit by service what it says, so that routes which say the same count together."""
+    if "service" not in limit.key:
+        return name
+    return f"service {' '.join(limit.key)} {limit.rate!r} {limit.burst} {limit.scope}"
 
 
 def over_limit(plan: LimitPlan, wait_s: float, *, queue_full: bool = False) -> Answer:

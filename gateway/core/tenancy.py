@@ -6,7 +6,7 @@ own, and share one label in the metrics, so that no client can make series. Requ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,7 +43,7 @@ class Tenancy:
         return self.tenants.get(name, self.default)
 
 
-def tenancy(config: Config, tenant: str | None) -> Tenancy | None:
+def tenancy(config: Config, tenant: str | None, services: Sequence[str] = ()) -> Tenancy | None:
     """`tenant` as the route has it."""
     if tenant is None:
         return None
@@ -64,4 +64,4 @@ def tenancy(config: Config, tenant: str | None) -> Tenancy | None:
         label = OTHER if name == DEFAULT else name
         plans[name] = TenantPlan(label, limit, RANKS[entry.importance] if entry.importance is not None else None)
     default = plans.pop(DEFAULT, TenantPlan(OTHER, None, None))
-    return Tenancy(key_part(tenant), plans, default)
+    return Tenancy(key_part(tenant, services), plans, default)

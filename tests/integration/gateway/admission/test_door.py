@@ -49,6 +49,25 @@ async def test_a_reload_forgets_no_count() -> None:
         assert (await bench.ask(get(X_Client="a"))).status == 429
 
 
+async def test_routes_that_write_the_same_limit_by_service_count_together_and_others_do_not() -> None:
+    def route(name: str, service: str, burst: int = 3) -> dict[str, Any]:
+        limit = {"key": ["service", "header:X-Client"], "rate": "1/m", "burst": burst}
+        return {"id": name, "match": {"path": f"/{name}"}, "service": service, "rate_limit": [limit]}
+
+    routes = [route("one", "api"), route("two", "api"), route("elsewhere", "other"), route("differs", "api", 1)]
+    async with Bench(routes=routes) as bench:
+        await bench.endpoint()
+        await bench.service("other")
+        await bench.publish()
+
+        async def statuses(*paths: str, client: str = "a") -> list[int]:
+            return [(await bench.ask(get(path, X_Client=client))).status for path in paths]
+
+        assert await statuses("/one", "/two", "/one", "/two", "/one") == [200, 200, 200, 429, 429]
+        assert await statuses("/elsewhere", "/differs", "/differs") == [200, 200, 429]
+        assert await statuses("/two", client="b") == [200], "another client"
+
+
 async def test_delayed_requests_go_at_the_rate_and_the_longest_delay_and_queue_are_kept() -> None:
     delay = {"rate": "20/s", "burst": 1, "on_exceed": "delay", "max_delay": "120ms", "max_queue": 10}
     async with Bench(route=limited(**delay)) as bench:

@@ -14,7 +14,7 @@ from tests.unit.config.written import accepted, complaints, file
             file(route="rate_limit: [{key: [user], rate: 1/s}]"),
             [
                 (
-                    't.yaml:10:25 routes[0].rate_limit[0].key[0]: found "user", expected ip, method, route, '
+                    't.yaml:10:25 routes[0].rate_limit[0].key[0]: found "user", expected ip, method, route, service, '
                     "header:X, cookie:X or jwt:claim"
                 ),
             ],

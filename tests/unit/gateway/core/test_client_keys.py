@@ -21,6 +21,7 @@ HEAD = parse_request_head(
         ("ip", b"c0000201"),
         ("method", b"POST"),
         ("route", b"r"),
+        ("service", b"api,canary"),
         ("header:X-Team", b"a,b"),
         ("header:X-None", b""),
         ("cookie:s", b"1"),
@@ -32,7 +33,7 @@ HEAD = parse_request_head(
 )
 def test_each_kind_has_its_value_and_what_is_not_there_is_empty(part: str, value: bytes) -> None:
     principal = Principal("p", {"tenant": "acme"})
-    assert value_of(key_part(part), HEAD, "192.0.2.1", principal, b"r") == value
+    assert value_of(key_part(part, ["api", "canary"]), HEAD, "192.0.2.1", principal, b"r") == value
 
 
 def test_parts_cannot_be_shifted_into_each_other() -> None:

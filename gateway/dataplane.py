@@ -344,7 +344,7 @@ class DataPlane:
             version=version,
             endpoints=states,
             region_rtts=rtts if rtts is not None else previous.region_rtts if previous else {},
-            previous_order=previous.latency_order if previous else (),
+            previous=previous,
             verdict_age_s=self.now() - self._confirmed_at,
             operator=self._orders,
             resolved=self._resolved,

@@ -91,6 +91,19 @@ def _is_clearly_nearer(one: str, other: str, rtts: Mapping[str, float]) -> bool:
     return rtts[one] < rtts[other] * (1 - SWITCH_MARGIN) and rtts[other] - rtts[one] > SWITCH_MARGIN_S
 
 
+def settled_rtts(measured: Mapping[str, float], previous: Mapping[str, float]) -> dict[str, float]:
+    """Round trips for sums, with the same hysteresis: a figure stays what it was until it has clearly moved."""
+    return {
+        region: previous[region] if region in previous and not _has_moved(rtt, previous[region]) else rtt
+        for region, rtt in measured.items()
+    }
+
+
+def _has_moved(now: float, before: float) -> bool:
+    moved = abs(now - before)
+    return moved > SWITCH_MARGIN * max(now, before) and moved > SWITCH_MARGIN_S
+
+
 def rank_by_failover(regions: Sequence[RegionFacts]) -> tuple[RankedRegion, ...]:
     """By configured priority, lower first."""
     ordered = sorted(regions, key=lambda region: (region.priority, region.id))
@@ -200,6 +213,7 @@ def rank_by_criteria(  # noqa: PLR0917 - the criteria
 ) -> tuple[RankedRegion, ...]:
     """By a weighted sum of what each criterion says, normalised to 0 (best) to 1 (worst); lower is better.
 
+    `rtts` are settled ones (`settled_rtts`), or two regions that are alike would change places with every probe.
     `free` is the share of each region that can still take traffic. What is not known of a region counts as the worst.
     """
     latency = _normalised({region.id: rtts.get(region.id) for region in regions})

@@ -31,6 +31,7 @@ from gateway.core.regions import (
     rank_by_failover,
     rank_by_latency,
     rank_by_weight,
+    settled_rtts,
 )
 from gateway.core.replicas import NOTHING_KNOWN, Replicas
 from gateway.core.spill import UNLIMITED, RegionLoads, fitness, spilled_to
@@ -82,6 +83,8 @@ class RoutingSnapshot:
     pools: Mapping[str, Mapping[str, RegionPool]]
     """By service, then region; a region without endpoints of the service is not named."""
     region_rtts: Mapping[str, float]
+    settled_rtts: Mapping[str, float]
+    """The same with hysteresis, as scores go by them."""
     latency_order: tuple[str, ...]
     rankings: Mapping[str, tuple[RankedRegion, ...]]
     """By route; geographic ones for a client of unknown place."""
@@ -102,7 +105,8 @@ class RoutingSnapshot:
         if wish is None and (country is None or not route.uses_country) and route.criteria is None:
             return self.rankings[route.id]
         free = self._free(route) if route.criteria is not None else {}
-        return _rank(route, self.routing, self.latency_order, self.region_rtts, country, free, wish)
+        rtts = self.region_rtts if route.criteria is None else self.settled_rtts
+        return _rank(route, self.routing, self.latency_order, rtts, country, free, wish)
 
     def _free(self, route: RoutePlan) -> dict[str, float]:
         service = self.routing.services[route.service]
@@ -215,7 +219,7 @@ def build_snapshot(
     version: int,
     endpoints: Mapping[str, EndpointState],
     region_rtts: Mapping[str, float],
-    previous_order: tuple[str, ...] = (),
+    previous: RoutingSnapshot | None = None,
     verdict_age_s: float = 0.0,
     operator: Mapping[str, OperatorState] = MappingProxyType({}),
     resolved: Resolved = MappingProxyType({}),
@@ -223,8 +227,9 @@ def build_snapshot(
     replicas: Replicas = NOTHING_KNOWN,
     failed_conditions: dict[str, int] | None = None,
 ) -> RoutingSnapshot:
-    """Put what is known of the world on top of compiled routes."""
-    order = latency_order(region_rtts, routing.regions, previous_order)
+    """Put what is known of the world on top of compiled routes; latencies keep an order that was right `previous`ly."""
+    order = latency_order(region_rtts, routing.regions, previous.latency_order if previous else ())
+    settled = settled_rtts(region_rtts, previous.settled_rtts if previous else {})
     standing_now = {
         service.id: [
             with_state(plain, endpoints.get(plain.id), operator.get(plain.id, NO_ORDER))
@@ -245,10 +250,12 @@ def build_snapshot(
             if service.sticky is not None
         },
         region_rtts=region_rtts,
+        settled_rtts=settled,
         latency_order=order,
         resolved=resolved,
         rankings={
-            route.id: _rank(route, routing, order, region_rtts, None, {}, None) for route in routing.table.routes
+            route.id: _rank(route, routing, order, region_rtts if route.criteria is None else settled, None, {}, None)
+            for route in routing.table.routes
         },
         loads=loads,
         replicas=replicas,

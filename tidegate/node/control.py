@@ -306,7 +306,7 @@ class Control:
             endpoints=view.endpoints,
             region_rtts=view.region_rtts,
             operator=view.operator,
-            previous_order=before.latency_order if before else (),
+            previous=before,
             resolved=view.resolved,
             replicas=self.freshness.replicas,
         )

@@ -22,6 +22,7 @@ from gateway.core.regions import (
     rank_by_failover,
     rank_by_latency,
     rank_by_weight,
+    settled_rtts,
 )
 
 IRELAND, VIRGINIA, MUMBAI = Point(53.35, -6.26), Point(38.95, -77.45), Point(19.08, 72.88)
@@ -190,6 +191,17 @@ def test_scores_are_between_zero_and_one_and_unknown_counts_as_worst() -> None:
     alone = rank_by_criteria(PRICED, Criteria(**{**ONLY, "latency": 1.0}), {"ap": 0.01, "us": 0.1}, None, {}, None)
     assert alone[-1] == alone[2]
     assert {entry.region: entry.score for entry in alone}["eu"] == 1.0
+
+
+def test_a_figure_stays_what_it_was_until_it_has_clearly_moved() -> None:
+    settled = settled_rtts({"eu": 0.100, "us": 0.101}, {})
+    assert settled == {"eu": 0.100, "us": 0.101}
+    settled = settled_rtts({"eu": 0.110, "us": 0.099, "ap": 0.2}, settled)
+    assert settled == {"eu": 0.100, "us": 0.101, "ap": 0.2}, "noise"
+    settled = settled_rtts({"eu": 0.0005, "us": 0.0024}, {"eu": 0.001, "us": 0.001})
+    assert settled == {"eu": 0.001, "us": 0.001}, "a millisecond"
+    assert settled_rtts({"eu": 0.126}, {"eu": 0.1, "us": 0.1}) == {"eu": 0.126}, "a fifth of it, and us is gone"
+    assert settled_rtts({"eu": 0.101}, {"eu": 0.126}) == {"eu": 0.126}, "and not back with the next probe"
 
 
 def test_what_is_put_first_must_be_allowed() -> None:

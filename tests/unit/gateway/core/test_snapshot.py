@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from gateway.core.snapshot import assumed, build_snapshot
+from typing import Any
+
+import pytest
+
+from gateway.core.snapshot import RoutingSnapshot, assumed, build_snapshot
 from gateway.messages import EndpointState, ResolvedEndpoint
 from tests.harness.routing import routed, routing, snapshot
 
@@ -17,17 +21,26 @@ def test_a_verdict_change_shares_the_compiled_routes() -> None:
     assert [over.endpoint.id for over in second.pools["api"]["eu"].passed_over] == [name]
 
 
-def test_latency_keeps_its_order_against_noise_from_snapshot_to_snapshot() -> None:
-    compiled = routing(routed(strategy="latency"))
-    first = build_snapshot(compiled, version=1, endpoints={}, region_rtts={"eu": 0.10, "us": 0.11})
-    second = build_snapshot(
-        compiled,
-        version=2,
-        endpoints={},
-        region_rtts={"eu": 0.11, "us": 0.10},
-        previous_order=first.latency_order,
-    )
-    assert [entry.region for entry in second.rankings["r"]] == ["eu", "us", "ap"]
+BY_LATENCY = {"latency": 1.0, "user_location": 0.0, "capacity": 0.0, "cost": 0.0, "user_preference": 0.0}
+
+
+@pytest.mark.parametrize("chosen", [{"strategy": "latency"}, {"strategy": "multi_criteria", "weights": BY_LATENCY}])
+@pytest.mark.parametrize("country", [None, "IE"])
+def test_an_order_by_latency_is_kept_against_noise_from_snapshot_to_snapshot(
+    chosen: dict[str, Any], country: str | None
+) -> None:
+    compiled = routing(routed(region_routing={"prefer_local": False, **chosen}))
+    before: RoutingSnapshot | None = None
+    orders = []
+    for eu, us in ((0.10, 0.11), (0.11, 0.10), (0.099, 0.101), (0.102, 0.1), (0.2, 0.1), (0.19, 0.11)):
+        before = build_snapshot(
+            compiled, version=1, endpoints={}, region_rtts={"eu": eu, "us": us, "ap": 0.5}, previous=before
+        )
+        ranked = before.ranking(compiled.table.routes[0], country)
+        orders.append([entry.region for entry in ranked])
+    assert orders[:4] == [["eu", "us", "ap"]] * 4, "noise"
+    assert orders[4] == ["us", "eu", "ap"], "twice as far is no noise"
+    assert orders[5] == orders[4]
 
 
 def test_a_geographic_ranking_is_made_once_for_a_country() -> None:

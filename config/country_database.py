@@ -14,7 +14,7 @@ from typing import Final
 
 import maxminddb
 
-from config.core.country_record import country_in
+from config.core.country_record import coordinates_in, country_in
 from config.models import Config
 from config.problems import Finding
 
@@ -40,8 +40,17 @@ class CountryDatabase:
 
     def country_of(self, address: str) -> str | None:
         """ISO 3166-1 alpha-2 code, or None where the database knows none."""
+        return country_in(self._record(address))
+
+    def place_of(self, address: str) -> tuple[str, float, float] | None:
+        """Country, latitude and longitude in degrees; None where the database does not know all of them."""
+        record = self._record(address)
+        country, at = country_in(record), coordinates_in(record)
+        return None if country is None or at is None else (country, *at)
+
+    def _record(self, address: str) -> object:
         try:
-            return country_in(self._reader.get(address))
+            return self._reader.get(address)
         except ValueError:
             return None  # no address, or IPv6 in a database of IPv4
         except maxminddb.InvalidDatabaseError:

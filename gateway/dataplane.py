@@ -350,6 +350,7 @@ class DataPlane:
             resolved=self._resolved,
             loads=self._region_loads,
             replicas=self._replicas,
+            locate=self._locator.place_of,
             failed_conditions=self._failed_conditions,
         )
         self.snapshot = snapshot

@@ -3,6 +3,8 @@
     bundled          the registries' data (gateway/location.py)
     an .mmdb file    read anew when it has changed and come to rest; one that cannot be used leaves the one before
 
+A database that has coordinates says where in its country a client is, too.
+
 Private, loopback, link-local and other reserved addresses are of no country, whatever a file says. A location orders
 regions and may close a route; it never widens what residency allows.
 """
@@ -17,6 +19,7 @@ from typing import Final
 
 from config.country_database import CountryDatabase, DatabaseUnusable, open_database
 from config.file_changes import LOOK_EVERY_S, Settling, look
+from gateway.core.geography import Place, Point, nowhere
 from gateway.location import CACHED_ADDRESSES, is_public, registered_country
 
 BUNDLED: Final = "bundled"
@@ -34,6 +37,9 @@ class Source:
         self.country_of: Callable[[str], str | None] = (
             registered_country if self.database is None else _remembered(self.database)
         )
+        self.place_of: Callable[[str], Place | None] = (
+            nowhere if self.database is None else _remembered_places(self.database)
+        )
 
 
 def _remembered(database: CountryDatabase) -> Callable[[str], str | None]:
@@ -42,6 +48,18 @@ def _remembered(database: CountryDatabase) -> Callable[[str], str | None]:
         return database.country_of(address) if is_public(address) else None
 
     return country_of
+
+
+def _remembered_places(database: CountryDatabase) -> Callable[[str], Place | None]:
+    @lru_cache(maxsize=CACHED_ADDRESSES)
+    def place_of(address: str) -> Place | None:
+        found = database.place_of(address) if is_public(address) else None
+        if found is None:
+            return None
+        country, latitude, longitude = found
+        return Place(country, Point(float(round(latitude)), float(round(longitude))))
+
+    return place_of
 
 
 class Locator:
@@ -57,6 +75,10 @@ class Locator:
     def country_of(self, address: str) -> str | None:
         """ISO 3166-1 alpha-2 code, or None where none is known."""
         return self.source.country_of(address)
+
+    def place_of(self, address: str) -> Place | None:
+        """Where in its country; None where no database tells."""
+        return self.source.place_of(address)
 
     @property
     def built_at(self) -> float | None:

@@ -2,10 +2,14 @@
 
 {"country": {"iso_code": "DE"}}   MaxMind, DB-IP          {"country_code": "DE"}   ip-location-db, IPinfo
 {"country": "DE"}                 older IPinfo            `XX`, `T1`, `ZZ`, ...    unknown, Tor: no country
+
+{"location": {"latitude": 53.3, "longitude": -6.2}}       where in it, MaxMind
+{"latitude": "53.3", "longitude": "-6.2"}                 ip-location-db, IPinfo
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -29,3 +33,23 @@ def country_in(record: object) -> str | None:
     if isinstance(country, Mapping):
         country = country.get("iso_code")
     return country_of_code(country) or country_of_code(record.get("country_code"))
+
+
+def coordinates_in(record: object) -> tuple[float, float] | None:
+    """Latitude and longitude in degrees, north and east positive; None where the record has none that are on Earth."""
+    if not isinstance(record, Mapping):
+        return None
+    location = record.get("location")
+    written = location if isinstance(location, Mapping) else record
+    latitude, longitude = _degrees(written.get("latitude"), 90.0), _degrees(written.get("longitude"), 180.0)
+    return None if latitude is None or longitude is None else (latitude, longitude)
+
+
+def _degrees(written: object, most: float) -> float | None:
+    if isinstance(written, bool) or not isinstance(written, int | float | str):
+        return None
+    try:
+        degrees = float(written)
+    except (ValueError, OverflowError):
+        return None
+    return degrees if math.isfinite(degrees) and abs(degrees) <= most else None

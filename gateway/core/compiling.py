@@ -22,7 +22,7 @@ from gateway.core.endpoints import as_configured, gateway_side, through_gateways
 from gateway.core.gate import Endpoint
 from gateway.core.plans import CompiledRouting, RoutePlan, ServicePlan
 from gateway.core.policies import NO_POLICIES, balancing_of, policies_of
-from gateway.core.region_plan import USE_COUNTRY, criteria_of, region_facts, steering_of, zones_by_country
+from gateway.core.region_plan import USE_COUNTRY, USE_PLACE, criteria_of, region_facts, steering_of, zones_by_country
 from gateway.core.regions import (
     ExcludedRegion,
     RegionFacts,
@@ -125,6 +125,7 @@ def _route_plan(
         local_refusal=local_refusal,
         admission=admission_plan(config, route),
         uses_country=route.region_routing.strategy in USE_COUNTRY,
+        uses_place=route.region_routing.strategy in USE_PLACE,
         criteria=criteria_of(route),
         steering=steering_of(config, route),
         permits=permits,
@@ -153,6 +154,7 @@ def _discovery_plans(told: Discovery, regions: Sequence[RegionFacts]) -> list[Ro
             local_refusal=None,
             admission=None,
             uses_country=is_placed,
+            uses_place=is_placed,
             shaping=replace(NOTHING, cors=CORS),
             key=f"builtin:discovery {path}",
             discovery=told,

@@ -62,7 +62,7 @@ def decide(  # noqa: C901, PLR0911, PLR0912 - runs for every request: one questi
         return Refusal(None, _guarded(guard, facts, listener))
     if route.shaping is not None:
         if route.discovery is not None:
-            ranked = snapshot.ranking(route, country() if route.uses_country else None)
+            ranked = snapshot.ranking(route, country() if route.uses_country else None, client=client_ip)
             return Refusal(route, route.discovery.answer(facts, snapshot, ranked, snapshot.routing.signer))
         shaped = _shape(snapshot, route, route.shaping, facts, client_ip)
         if isinstance(shaped, Refusal):
@@ -71,7 +71,7 @@ def decide(  # noqa: C901, PLR0911, PLR0912 - runs for every request: one questi
     if route.writes is not None and facts.method not in SAFE:
         route = route.writes
     if route.steering is None:
-        forward = snapshot.forward(route, country() if route.uses_country else None)
+        forward = snapshot.forward(route, country() if route.uses_country else None, client_ip)
     else:
         forward = _steer(snapshot, route, route.steering, facts, country, client_ip)
     if route.local_refusal is not None:

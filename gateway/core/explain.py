@@ -16,6 +16,7 @@ from gateway.core.admission import AdmissionPlan
 from gateway.core.book import EndpointBook
 from gateway.core.decision import Refusal, decide, next_endpoint, no_endpoint, regions_behind
 from gateway.core.gate import Endpoint, RegionPool
+from gateway.core.geography import Point
 from gateway.core.hash_key import key_of
 from gateway.core.head import RequestHead, parse_request_head
 from gateway.core.mirroring import endpoint_for_copy
@@ -71,16 +72,19 @@ def explain(
     client_ip, client_country = sender.client_ip, sender.country
     outcome = decide(snapshot, head, where, lambda: client_country, client_ip)
     route = outcome.route
+    point = snapshot.point(route, client_country, client_ip) if route is not None else None
     explanation: dict[str, Any] = {
         "route": route.id if route else None,
         "skipped": _skipped(snapshot, head, where, route),
         "candidates": [],
-        "policies": _policies(outcome, client_country),
+        "policies": _policies(outcome, client_country, point),
         "client": {"ip": client_ip, "country": client_country},
         "snapshot": {"version": snapshot.version, "node": snapshot.routing.node_id, "region": snapshot.routing.region},
     }
     if sender.country_by is not None:
         explanation["client"]["country_by"] = sender.country_by
+    if point is not None:
+        explanation["client"]["near"] = [point.latitude, point.longitude]
     if assumed_healthy:
         explanation["assumed"] = ASSUMED
     is_preflight = isinstance(outcome, Refusal) and outcome.is_preflight
@@ -92,7 +96,7 @@ def explain(
             return explanation
     if route is not None and route.shaping is not None:
         service = outcome.service.id if isinstance(outcome, Forward) else route.service
-        copy_to = _copy_to(snapshot, outcome, client_country, book, held)
+        copy_to = _copy_to(snapshot, outcome, client_country, client_ip, book, held)
         explanation["policies"] += explained(route.shaping, head, service, snapshot.routing.signer, copy_to)
     if isinstance(outcome, Forward):
         rng = random.Random(_FIRST_OF_EQUALS)  # noqa: S311 - a draw among equals, not a secret
@@ -107,10 +111,11 @@ def explain(
     return explanation
 
 
-def _copy_to(
+def _copy_to(  # noqa: PLR0917 - what is known of the client
     snapshot: RoutingSnapshot,
     outcome: Forward | Refusal,
     country: str | None,
+    client_ip: str,
     book: EndpointBook | None,
     held: Mapping[str, str],
 ) -> str | None:
@@ -122,6 +127,7 @@ def _copy_to(
         outcome.route.mirror,
         book or EndpointBook(),
         country=country,
+        client=client_ip,
         rng=random.Random(_FIRST_OF_EQUALS),  # noqa: S311 - as above
         now=0.0,
         held=held.keys(),
@@ -207,7 +213,7 @@ def _skipped(
     return skipped
 
 
-def _policies(outcome: Forward | Refusal, country: str | None) -> list[dict[str, str]]:
+def _policies(outcome: Forward | Refusal, country: str | None, point: Point | None) -> list[dict[str, str]]:
     route = outcome.route
     if route is None:
         return []
@@ -221,7 +227,10 @@ def _policies(outcome: Forward | Refusal, country: str | None) -> list[dict[str,
         agreed = [f"{region} by {permit}" for region, permit in route.permits.items() if permit not in route.data_types]
         if agreed:
             residency["reason"] += f" ({', '.join(agreed)})"
-    policies = [residency, {"name": "region_routing", "outcome": route.strategy, "reason": _why_order(route, country)}]
+    policies = [
+        residency,
+        {"name": "region_routing", "outcome": route.strategy, "reason": _why_order(route, country, point)},
+    ]
     if route.steering is not None:
         policies += _steering(outcome, route.steering)
     if isinstance(outcome, Forward):
@@ -275,11 +284,12 @@ def _steering(outcome: Forward | Refusal, steering: Steering) -> list[dict[str, 
     return policies
 
 
-def _why_order(route: RoutePlan, country: str | None) -> str:
+def _why_order(route: RoutePlan, country: str | None, point: Point | None) -> str:
+    where = country if point is None else f"{point.latitude:.0f}, {point.longitude:.0f} in {country}"
     why = {
         "failover": "by configured priority",
         "latency": "by this node's measured round trips",
-        "geo_proximity": f"by distance from {country}" if country else "by distance from this node: client unknown",
+        "geo_proximity": f"by distance from {where}" if country else "by distance from this node: client unknown",
         "weighted": "by this client's share among the region weights",
         "compliance": f"regions of the zones of {country} first" if country else "by priority: client unknown",
         "multi_criteria": "by the weighted sum of latency, distance, capacity, cost and preference",

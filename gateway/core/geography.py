@@ -17,6 +17,19 @@ class Point:
     longitude: float
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody is, as far as a database tells: to a whole degree, which is enough to tell regions apart."""
+
+    country: str
+    point: Point
+
+
+def nowhere(_address: str) -> Place | None:
+    """For who has no database that knows more than countries."""
+    return None
+
+
 def distance_km(one: Point, other: Point) -> float:
     """Haversine formula on a sphere; within half a per cent of the ellipsoid, far below what routing can tell."""
     lat_1, lat_2 = math.radians(one.latitude), math.radians(other.latitude)

@@ -88,11 +88,12 @@ def endpoint_for_copy(
     book: EndpointBook,
     *,
     country: str | None,
+    client: str = "",
     rng: random.Random,
     now: float,
     current: RoutingSnapshot | None = None,
     held: Collection[str] = (),
 ) -> Endpoint | None:
     """Who gets the copy. `copies` is the plan that a mirrored route has for them; endpoints `held` are left out."""
-    forward = snapshot.forward(copies, country if copies.uses_country else None)
+    forward = snapshot.forward(copies, country if copies.uses_country else None, client)
     return next_endpoint(snapshot, forward, book, tried=held, rng=rng, now=now, current=current)

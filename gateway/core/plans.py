@@ -86,6 +86,8 @@ class RoutePlan:
     """What is asked of a request before it goes on."""
     uses_country: bool = False
     """Whether the order of regions depends on where the client is."""
+    uses_place: bool = False
+    """... and not only on its country."""
     criteria: Criteria | None = None
     steering: Steering | None = None
     """What about a single request moves it between regions; None for most."""

@@ -10,6 +10,8 @@ from gateway.core.steering import Steering, SteeringRule
 
 USE_COUNTRY = frozenset(("geo_proximity", "compliance", "multi_criteria"))
 """Strategies whose order depends on where the client is."""
+USE_PLACE = USE_COUNTRY - {"compliance"}
+"""Those that go by distance."""
 
 
 def region_facts(region: Region, *, local: str | None) -> RegionFacts:

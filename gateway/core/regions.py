@@ -124,14 +124,18 @@ def rank_by_latency(
     )
 
 
+def place_of_client(country: str | None, point: Point | None) -> Point | None:
+    """Its own place where that is known, else the middle of its country; None where neither is."""
+    return point or (COUNTRIES.get(country) if country is not None else None)
+
+
 def rank_by_distance(
-    regions: Sequence[RegionFacts], country: str | None, node_location: Point | None
+    regions: Sequence[RegionFacts], client: Point | None, node_location: Point | None
 ) -> tuple[RankedRegion, ...]:
-    """By great-circle distance in kilometres from the client's country; from this node where that is unknown.
+    """By great-circle distance in kilometres from the client; from this node where its place is unknown.
 
     A client stands near the node that it reached, so the node's place is the better guess than none.
     """
-    client = COUNTRIES.get(country) if country is not None else None
     origin = client or node_location
     reason = reasons.NEAREST if client else reasons.NEAREST_TO_NODE
     ranked = []

@@ -9,14 +9,14 @@ A verdict change shares the compiled routes. A request keeps the snapshot it sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.core import reasons
-from gateway.core.countries import COUNTRIES
 from gateway.core.endpoints import Resolved, standing, with_state
 from gateway.core.gate import NO_ORDER, Endpoint, RegionPool, build_pool
+from gateway.core.geography import Place, Point, nowhere
 from gateway.core.panic import panicking
 from gateway.core.plans import CompiledRouting, RoutePlan, ServicePlan
 from gateway.core.regions import (
@@ -24,6 +24,7 @@ from gateway.core.regions import (
     latency_order,
     local_first,
     place_of,
+    place_of_client,
     put_first,
     rank_by_compliance,
     rank_by_criteria,
@@ -94,19 +95,33 @@ class RoutingSnapshot:
     """What this data plane sends to regions of limited capacity; measured, and so outlives the snapshot."""
     replicas: Replicas = NOTHING_KNOWN
     """How far the data is in each region; told again and again, and so outlives the snapshot."""
+    locate: Callable[[str], Place | None] = nowhere
+    """Where a client's address is, where a database tells more than the country."""
     failed_conditions: dict[str, int] = field(default_factory=dict)
     """By `<route>/<rule>`: conditions that had no answer."""
     marked: Mapping[str, Mapping[bytes, Endpoint]] = field(default_factory=dict)
     """By service whose sessions stick: its endpoints by what stands for them in cookies."""
     _forwards: dict[tuple[object, ...], Forward] = field(default_factory=dict)
 
-    def ranking(self, route: RoutePlan, country: str | None, wish: str | None = None) -> tuple[RankedRegion, ...]:
-        """The regions that may serve `route`, best first, for a client in `country`."""
+    def ranking(
+        self, route: RoutePlan, country: str | None, wish: str | None = None, *, client: str = ""
+    ) -> tuple[RankedRegion, ...]:
+        """The regions that may serve `route`, best first, for a client in `country`, with the address `client`."""
+        return self._ranking(route, country, wish, self.point(route, country, client))
+
+    def point(self, route: RoutePlan, country: str | None, client: str) -> Point | None:
+        """Where a client is, if the route's order depends on it; not in another country than the one that was told."""
+        place = self.locate(client) if client and route.uses_place else None
+        return place.point if place is not None and place.country == country else None
+
+    def _ranking(
+        self, route: RoutePlan, country: str | None, wish: str | None, point: Point | None
+    ) -> tuple[RankedRegion, ...]:
         if wish is None and (country is None or not route.uses_country) and route.criteria is None:
             return self.rankings[route.id]
         free = self._free(route) if route.criteria is not None else {}
         rtts = self.region_rtts if route.criteria is None else self.settled_rtts
-        return _rank(route, self.routing, self.latency_order, rtts, country, free, wish)
+        return _rank(route, self.routing, self.latency_order, rtts, country, free, wish, point)
 
     def _free(self, route: RoutePlan) -> dict[str, float]:
         service = self.routing.services[route.service]
@@ -116,14 +131,15 @@ class RoutingSnapshot:
             for region in route.regions
         }
 
-    def forward(self, route: RoutePlan, country: str | None) -> Forward:
-        """What to do with a request of `route` from `country`; the same value for every such request."""
-        key: tuple[object, ...] = (route.key, country)
+    def forward(self, route: RoutePlan, country: str | None, client: str = "") -> Forward:
+        """What to do with a request of `route` from `country` and near there; the same value for every such request."""
+        point = self.point(route, country, client) if route.uses_place else None
+        key: tuple[object, ...] = (route.key, country, point)
         if route.criteria is not None and self.loads.limited:
             key = (*key, self._load_levels())
         forward = self._forwards.get(key)
         if forward is None:
-            forward = self._keep(key, self._forward(route, self.ranking(route, country)))
+            forward = self._keep(key, self._forward(route, self._ranking(route, country, None, point)))
         return forward
 
     def steered(
@@ -136,11 +152,12 @@ class RoutingSnapshot:
         if weights is not None:
             order = rank_by_weight(route.regions, weights, client)
         levels = self._load_levels() if route.criteria is not None and self.loads.limited else ()
-        key = (route.key, country, rule.number if rule else None, wish, order, levels)
+        point = self.point(route, country, client)
+        key = (route.key, country, point, rule.number if rule else None, wish, order, levels)
         forward = self._forwards.get(key)
         if forward is not None:
             return forward
-        ranked = order if order is not None else self.ranking(route, country, wish)
+        ranked = order if order is not None else self._ranking(route, country, wish, point)
         if rule is not None:
             ranked = put_first(ranked, rule.regions, reasons.RULE_MATCHED)
             if wish in rule.regions:
@@ -225,6 +242,7 @@ def build_snapshot(
     resolved: Resolved = MappingProxyType({}),
     loads: RegionLoads = UNLIMITED,
     replicas: Replicas = NOTHING_KNOWN,
+    locate: Callable[[str], Place | None] = nowhere,
     failed_conditions: dict[str, int] | None = None,
 ) -> RoutingSnapshot:
     """Put what is known of the world on top of compiled routes; latencies keep an order that was right `previous`ly."""
@@ -259,6 +277,7 @@ def build_snapshot(
         },
         loads=loads,
         replicas=replicas,
+        locate=locate,
         failed_conditions=failed_conditions if failed_conditions is not None else {},
     )
 
@@ -279,9 +298,10 @@ def _rank(  # noqa: PLR0917 - all that an order may depend on
     country: str | None,
     free: Mapping[str, float],
     wish: str | None,
+    point: Point | None = None,
 ) -> tuple[RankedRegion, ...]:
     if route.strategy == "geo_proximity":
-        ranked = rank_by_distance(route.regions, country, routing.location)
+        ranked = rank_by_distance(route.regions, place_of_client(country, point), routing.location)
     elif route.strategy == "latency":
         ranked = rank_by_latency(route.regions, order, rtts)
     elif route.strategy == "compliance":
@@ -291,7 +311,7 @@ def _rank(  # noqa: PLR0917 - all that an order may depend on
             own = tuple(entry for entry in ranked if entry.reason == reasons.CLIENTS_ZONE)
             return (*local_first(own, routing.region), *ranked[len(own) :])
     elif route.criteria is not None:
-        origin = (COUNTRIES.get(country) if country is not None else None) or routing.location
+        origin = place_of_client(country, point) or routing.location
         ranked = rank_by_criteria(route.regions, route.criteria, rtts, origin, free, wish)
     else:
         ranked = rank_by_failover(route.regions)

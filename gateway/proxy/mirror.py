@@ -121,6 +121,7 @@ class Copy:
             route,
             runtime.book,
             country=peer.country() if route.uses_country else None,
+            client=peer.client_ip,
             rng=runtime.rng,
             now=runtime.now(),
             current=runtime.snapshot,

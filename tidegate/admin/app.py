@@ -10,6 +10,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -222,7 +223,7 @@ class Admin:
         try:
             countries = await asyncio.to_thread(Source, config.geo.database)
             explanation = explain(
-                snapshot,
+                replace(snapshot, locate=countries.place_of),
                 method=asked.method,
                 url=asked.url,
                 headers=list(asked.headers.items()),

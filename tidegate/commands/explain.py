@@ -49,14 +49,22 @@ def offline(
         routing = compile_routing(loaded.config, digest=loaded.digest, now=wall())
         door = Door(environ=environ, now=time.monotonic, wall=wall)
         door.adopt(loaded.config)
-        snapshot = build_snapshot(routing, version=0, endpoints={}, region_rtts={}, resolved=assumed(routing))
+        countries = Source(loaded.config.geo.database)
+        snapshot = build_snapshot(
+            routing,
+            version=0,
+            endpoints={},
+            region_rtts={},
+            resolved=assumed(routing),
+            locate=countries.place_of,
+        )
         explanation = explain(
             snapshot,
             method=method,
             url=url,
             headers=headers,
             client_ip=client_ip,
-            country=Source(loaded.config.geo.database).country_of,
+            country=countries.country_of,
             senders=Senders.of(loaded.config),
             assumed_healthy=True,
             admission=door.explain,

@@ -110,3 +110,46 @@ async def test_nobody_else_names_a_country_or_passes_one_on() -> None:
         for sent in endpoint.received:
             assert b"IPCountry" not in sent
             assert b"X-Kept: 1" in sent
+
+
+EAST, WEST, NOWHERE = "81.2.69.142", "81.2.70.1", "81.2.71.1"
+COASTS: list[dict[str, Any]] = [
+    {"id": "eu", "location": {"country": "IE", "latitude": 53.35, "longitude": -6.26}},
+    {"id": "east", "location": {"country": "US", "latitude": 38.95, "longitude": -77.45}},
+    {"id": "west", "location": {"country": "US", "latitude": 45.6, "longitude": -121.2}},
+]
+
+
+def city(latitude: object, longitude: object) -> dict[str, Any]:
+    return {"country": {"iso_code": "US"}, "location": {"latitude": latitude, "longitude": longitude}}
+
+
+@pytest.mark.parametrize("strategy", ["geo_proximity", "multi_criteria"])
+@pytest.mark.parametrize("extra", [{}, {"preference_header": "X-Wish"}])
+async def test_a_client_goes_to_the_region_nearest_to_its_own_place(
+    tmp_path: Path, strategy: str, extra: dict[str, Any]
+) -> None:
+    records = {
+        "81.2.69.0/24": city(38.9, -77.0),
+        "81.2.70.0/24": city(37.7, -122.4),
+        "81.2.71.0/24": city(1000.0, "nonsense"),
+    }
+    path = write_database(tmp_path / "c.mmdb", records)
+    routing = {"strategy": strategy, "prefer_local": False, **extra}
+    if strategy == "multi_criteria":
+        routing["weights"] = {"latency": 0, "user_location": 1, "capacity": 0, "cost": 0, "user_preference": 0}
+    geo = {"database": str(path), "country_header": "CF-IPCountry"}
+    async with Bench(
+        regions=COASTS, route={"region_routing": routing}, listener=TRUSTED, document={"geo": geo}
+    ) as here:
+        endpoints = {str(one["id"]): await here.endpoint(region=one["id"]) for one in COASTS}
+        await here.publish()
+
+        async def reached(client: str, *lines: bytes) -> str:
+            before = {region: len(each.received) for region, each in endpoints.items()}
+            assert (await here.ask(asking(client, *lines))).status == 200
+            return next(region for region, each in endpoints.items() if len(each.received) > before[region])
+
+        assert [await reached(client) for client in (EAST, WEST, EAST, WEST)] == ["east", "west", "east", "west"]
+        assert await reached(NOWHERE) == await reached("81.2.71.2"), "the middle of its country"
+        assert await reached(WEST, b"CF-IPCountry: IE") == "eu", "where it was told to be"

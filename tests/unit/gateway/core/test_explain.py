@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from config.core.signing import Signer
 from gateway.core.book import EndpointBook
 from gateway.core.decision import decide, next_endpoint
 from gateway.core.explain import explain, passed_over
+from gateway.core.geography import Place, Point
 from gateway.core.senders import Senders
 from gateway.core.snapshot import Forward, RoutingSnapshot
 from gateway.errors import RequestRefused
@@ -50,6 +52,21 @@ def test_a_trusted_proxys_word_for_the_client_counts_as_for_live_requests() -> N
     forged = told(view, country="US", client_ip="11.0.0.1", headers=fields, senders=senders)
     assert forged["client"] == {"ip": "11.0.0.1", "country": "US", "country_by": "address"}
     assert forged["decision"]["region"] == "us"
+
+
+def test_where_a_client_is_within_its_country_is_told_where_the_order_goes_by_it() -> None:
+    def locate(address: str) -> Place | None:
+        return Place("US", Point(19.0, 73.0)) if address == "8.8.8.8" else None
+
+    view = replace(snapshot(routed(strategy="geo_proximity")), locate=locate)
+    near = told(view, country="US")
+    assert near["client"] == {"ip": "8.8.8.8", "country": "US", "near": [19.0, 73.0]}
+    assert near["decision"]["region"] == "ap"
+    assert "by distance from 19, 73 in US" in {policy["reason"] for policy in near["policies"]}
+    elsewhere = told(view, country="IE")
+    assert "near" not in elsewhere["client"], "it was told to be in another country"
+    assert elsewhere["decision"]["region"] == "eu"
+    assert "near" not in told(replace(snapshot(routed(strategy="failover")), locate=locate), country="US")["client"]
 
 
 def test_every_route_before_the_matched_one_says_why_it_was_skipped() -> None:

@@ -15,6 +15,7 @@ from gateway.core.regions import (
     latency_order,
     local_first,
     place_of,
+    place_of_client,
     put_first,
     rank_by_compliance,
     rank_by_criteria,
@@ -45,7 +46,7 @@ def test_failover_is_by_priority_then_name() -> None:
 
 
 def test_distance_is_from_the_clients_country() -> None:
-    ranked = rank_by_distance(ALL, "US", IRELAND)
+    ranked = rank_by_distance(ALL, place_of_client("US", None), IRELAND)
     assert names(ranked) == ["us", "eu", "ap"]
     assert {entry.reason for entry in ranked} == {"nearest"}
     assert ranked[0].score is not None
@@ -54,13 +55,19 @@ def test_distance_is_from_the_clients_country() -> None:
 
 def test_distance_is_from_this_node_where_the_country_is_unknown() -> None:
     for country in (None, "ZZ"):
-        ranked = rank_by_distance(ALL, country, MUMBAI)
+        ranked = rank_by_distance(ALL, place_of_client(country, None), MUMBAI)
         assert names(ranked)[0] == "ap"
         assert ranked[0].reason == "nearest_to_node"
 
 
+def test_distance_is_from_the_client_itself_where_its_place_is_known() -> None:
+    california, west = Point(37.0, -122.0), region("west", location=Point(45.6, -121.2))
+    assert names(rank_by_distance((US, west), place_of_client("US", california), None)) == ["west", "us"]
+    assert names(rank_by_distance((US, west), place_of_client("US", Point(39.0, -77.0)), None)) == ["us", "west"]
+
+
 def test_a_region_without_a_place_comes_last() -> None:
-    ranked = rank_by_distance((region("nowhere", 0), US), "IE", None)
+    ranked = rank_by_distance((region("nowhere", 0), US), IRELAND, None)
     assert names(ranked) == ["us", "nowhere"]
     assert (ranked[1].score, ranked[1].reason) == (None, "location_unknown")
 

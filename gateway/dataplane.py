@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
@@ -42,6 +43,7 @@ from gateway.core.endpoints import standing
 from gateway.core.frames import GOING_AWAY, SERVICE_RESTART, Cut
 from gateway.core.mirroring import MirrorLedger
 from gateway.core.plans import CompiledRouting
+from gateway.core.region_shares import capacities
 from gateway.core.replicas import Replicas
 from gateway.core.sessions import SessionTally
 from gateway.core.snapshot import RoutingSnapshot, build_snapshot
@@ -58,6 +60,7 @@ from gateway.messages import (
     Heartbeat,
     MirrorCount,
     OperatorState,
+    Parts,
     Publication,
     Replicated,
     Report,
@@ -107,6 +110,7 @@ class DataPlane:
     _watches_keys = False
     _watches_countries = False
     _audit_lost_told = 0
+    _parts: Mapping[str, float] = MappingProxyType({})
     steady_wall: Callable[[], float]
     _stamp = ""
 
@@ -231,6 +235,12 @@ class DataPlane:
         moved, self._data_moved = self._data_moved, asyncio.Event()
         moved.set()
 
+    def share(self, message: Parts) -> None:
+        """What of each region's capacity is this node's."""
+        self._parts = message.parts
+        if self._config is not None:
+            self._region_loads.adopt(capacities(self._config, self._parts, workers=self.workers))
+
     async def data_moves(self, *, within_s: float) -> None:
         """Until something is told of the data, or time is up."""
         with contextlib.suppress(TimeoutError):
@@ -268,7 +278,7 @@ class DataPlane:
         if material.files and not self._watches_certificates:
             self._watches_certificates = True
             self.spawn(self._tls.run(), "certificate files")
-        self._region_loads.adopt(self._capacities(config))
+        self._region_loads.adopt(capacities(config, self._parts, workers=self.workers))
         if self._audit is not None and config.residency.audit is not None:
             self._audit.retention_s = config.residency.audit.retention
         self.logs_access = config.observability.access_log.enabled
@@ -302,14 +312,6 @@ class DataPlane:
         if self._keyring.is_watching and not self._watches_keys:
             self._watches_keys = True
             self.spawn(self._keyring.run(), "signing keys")
-
-    def _capacities(self, config: Config) -> dict[str, float]:
-        """This data plane's share of what each region can serve: a node's, of as many as the region has peers."""
-        return {
-            region.id: region.capacity / max(1, len(region.peers)) / self.workers
-            for region in config.regions
-            if region.capacity is not None
-        }
 
     def _on_certificates_changed(self) -> None:
         """New handshakes and new upstream connections go by what the files say now; open ones keep what they have."""
@@ -547,6 +549,7 @@ class DataPlane:
             failed_conditions=self._take_failed_conditions(),
             audit_lost=self._take_audit_lost(),
             services=[lane.take(name) for name, lane in self._lanes.items() if lane.has_news],
+            demands=self._region_loads.demands(),
             sessions=sessions,
             sessions_level=level,
             session_counts=[SessionCount(*key, count) for key, count in self.sessions.take_counts().items()],

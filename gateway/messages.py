@@ -3,6 +3,7 @@
     control  --Publication-->  data plane     what to route by: configuration, verdicts, latencies
              --Heartbeat---->                 the verdicts are still being checked
              --Replicated--->                 how far the clients' data is
+             --Parts-------->                 how much of each region's capacity is this node's
     control  <--Hello--------  data plane     who I am and what I have
              <--Report-------                 counts since the last report, and what was learnt
 
@@ -97,6 +98,13 @@ class Replicated(msgspec.Struct, frozen=True, tag="replicated"):
     that a region keeps are named; the region "" is this very node's store."""
     lags: dict[str, dict[str, float | None]]
     """By region and collection: seconds behind the other regions, as of now; None: not known."""
+
+
+class Parts(msgspec.Struct, frozen=True, tag="parts"):
+    """What this node may use of regions that other nodes send to as well. Each message replaces the one before."""
+
+    parts: dict[str, float]
+    """By region of limited capacity, 0 to 1."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello", omit_defaults=True):
@@ -235,6 +243,8 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     audit_lost: int = 0
     """Audit records since the last report that could not be written."""
     services: list[ServiceCount] = []
+    demands: dict[str, float] = {}
+    """By region of limited capacity: requests a second that would go there, if it had room for all; smoothed."""
     sessions: dict[str, list[int]] = {}
     """By endpoint id: sessions that were seen there since the last report, or a sample of them."""
     sessions_level: int = 0
@@ -246,7 +256,7 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
 
 DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 
-ToDataPlane = Publication | Heartbeat | Replicated
+ToDataPlane = Publication | Heartbeat | Replicated | Parts
 FromDataPlane = Hello | Report
 
 encode = msgspec.json.Encoder().encode

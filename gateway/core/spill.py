@@ -86,6 +86,10 @@ class RegionLoads:
         meter = self._meters.get(region)
         return 1.0 if meter is None else meter.share
 
+    def demands(self) -> dict[str, float]:
+        """By region: requests a second that would go there, if it had room for all."""
+        return {region: meter.rate for region, meter in self._meters.items()}
+
     def free(self, region: str) -> float:
         """What is left of a region's capacity, 0 to 1."""
         meter = self._meters.get(region)

@@ -30,7 +30,7 @@ from health.core.verdict import EndpointVerdict
 from health.discovery.names import Names
 from health.peering.gossip import Gossip
 from health.targets import bounds, names, targets
-from tidegate.node import nodes, shared_limits
+from tidegate.node import capacity_parts, nodes, shared_limits
 from tidegate.node.agreement import Agreement
 from tidegate.node.configuration import Attempt, Configuration, Load
 from tidegate.node.core.census_of_sessions import CensusOfSessions, cookie_ages
@@ -329,6 +329,7 @@ class Control:
         """Say who this node is and how it is doing, as long as it is."""
         while True:
             self.state.announce(nodes.KIND, self.plan.node_id, nodes.announcement(self), ttl_s=nodes.TTL_S)
+            self.publisher.share(capacity_parts.parts(self))
             await asyncio.sleep(nodes.EVERY_S)
 
     async def close(self) -> None:

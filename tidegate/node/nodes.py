@@ -7,11 +7,13 @@ rolled out that is expected, afterwards it is a node that was forgotten.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gateway.messages import Report
 from health.core.rows import SoftRow
 from tidegate.node.wall import written
 
@@ -36,6 +38,8 @@ class Announced(msgspec.Struct, frozen=True):
     connections: int = 0
     state: str = "ready"
     applied_revision: int = 0
+    demands: dict[str, float] = {}
+    """By region of limited capacity: requests a second that it would send there."""
     address: str = ""
     """Where its peers reach it; empty while it has not reached itself there."""
 
@@ -53,10 +57,19 @@ def announcement(control: Control) -> dict[str, Any]:
             connections=sum(report.connections for report in reports),
             state="draining" if control.is_draining else "ready" if control.serving() else "starting",
             applied_revision=control.state.revision,
+            demands=_demands(reports),
             address=_address(control),
         )
     )
     return said
+
+
+def _demands(reports: Sequence[Report]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for report in reports:
+        for region, rate in report.demands.items():
+            found[region] = found.get(region, 0.0) + rate
+    return {region: round(rate, 1) for region, rate in found.items()}
 
 
 def _address(control: Control) -> str:

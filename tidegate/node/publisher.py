@@ -19,6 +19,7 @@ from gateway.messages import (
     Heartbeat,
     Hello,
     OperatorState,
+    Parts,
     Publication,
     Replicated,
     Report,
@@ -61,6 +62,8 @@ class Session:
     sent_digest: str | None = None
     replicated: Replicated | None = None
     """What it was told of the data last."""
+    parts: Parts | None = None
+    """... and of its node's part of capacities."""
     report: Report | None = None
     """The last one."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,6 +99,7 @@ class Publisher:
         self._changed = asyncio.Event()
         self._current: View | None = None
         self._replicated: Replicated | None = None
+        self._parts: Parts | None = None
         self._told: dict[tuple[int, int], int] = {}
         """What this process has sent, by slot and pid: a version number from elsewhere may mean something else."""
 
@@ -103,6 +107,12 @@ class Publisher:
         """How far the data is; each data plane gets the newest, once it can take it. None: no route asks for it."""
         if message is not self._replicated:
             self._replicated = message
+            self._wake_all()
+
+    def share(self, message: Parts) -> None:
+        """What of each region's capacity is this node's."""
+        if message != self._parts:
+            self._parts = message
             self._wake_all()
 
     def changed(self) -> None:
@@ -192,6 +202,9 @@ class Publisher:
             if self._replicated is not None and session.replicated is not self._replicated:
                 session.replicated = self._replicated
                 await channel.send(self._replicated)
+            if self._parts is not None and session.parts is not self._parts:
+                session.parts = self._parts
+                await channel.send(self._parts)
             session.wake.clear()
             if self._has_all(session):
                 try:
@@ -201,7 +214,8 @@ class Publisher:
                     await channel.send(Heartbeat(self.version))
 
     def _has_all(self, session: Session) -> bool:
-        is_told = self._replicated is None or session.replicated is self._replicated
+        is_told = session.parts is self._parts
+        is_told = is_told and (self._replicated is None or session.replicated is self._replicated)
         return is_told and (session.sent == self.version or self._current is None)
 
     async def _send_current(self, channel: ToWorker, session: Session, view: View) -> None:

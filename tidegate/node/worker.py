@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.errors import PublicationRefused
-from gateway.messages import FromDataPlane, Heartbeat, Hello, Publication, Replicated, Report, ToDataPlane
+from gateway.messages import FromDataPlane, Heartbeat, Hello, Parts, Publication, Replicated, Report, ToDataPlane
 from tidegate.node.channel import Channel, ChannelClosed
 from tidegate.node.logs import Log
 from tidegate.node.sockets import queued
@@ -50,6 +50,7 @@ class DataPlane(Protocol):
     def publish(self, message: Publication) -> None: ...
     def heartbeat(self, message: Heartbeat) -> None: ...
     def replicated(self, message: Replicated) -> None: ...
+    def share(self, message: Parts) -> None: ...
     async def listen(self, listener: str, sock: socket.socket) -> Acceptor: ...
     async def drain(self, grace_s: float) -> int: ...
     def report(self) -> Report: ...
@@ -161,6 +162,8 @@ class Worker:
                     plane.heartbeat(message)
                 elif isinstance(message, Replicated):
                     plane.replicated(message)
+                elif isinstance(message, Parts):
+                    plane.share(message)
                 else:
                     self._publish(message)
                     await self.report()  # so control knows at once what this data plane routes by

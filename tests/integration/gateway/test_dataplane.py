@@ -12,7 +12,7 @@ import pytest
 
 from config.core.signing import Signer
 from gateway.errors import PublicationRefused
-from gateway.messages import EndpointState, OperatorState, Publication, Replicated, ResolvedEndpoint
+from gateway.messages import EndpointState, OperatorState, Parts, Publication, Replicated, ResolvedEndpoint
 from health.core.session_token import SessionToken, seal
 from tests.harness.dataplane import Bench, Connection, ScriptedEndpoint, always_ok, until
 
@@ -326,3 +326,36 @@ async def test_failed_conditions_and_lost_audit_records_are_reported_once() -> N
         bench.lost = 4
         second = bench.plane.report()
         assert (second.failed_conditions, second.audit_lost) == ({}, 1)
+
+
+async def test_a_data_plane_sends_a_region_its_nodes_part_of_the_capacity_and_says_what_it_would_send() -> None:
+    regions = [{"id": "eu", "priority": 1, "capacity": "1000000/s"}, {"id": "us", "priority": 2}]
+    route = {"region_routing": {"strategy": "failover"}}
+    async with Bench(regions=regions, route=route, listener={"trusted_proxies": ["127.0.0.0/8"]}) as bench:
+        eu, us = [await bench.endpoint(region=region) for region in ("eu", "us")]
+        await bench.publish()
+
+        async def ask_some() -> None:
+            for number in range(30):
+                line = f"X-Forwarded-For: 192.0.2.{number}\r\n".encode()
+                assert (await bench.ask(b"GET / HTTP/1.1\r\nHost: h\r\n" + line + b"\r\n")).status == 200
+
+        await ask_some()
+        assert us.received == [], "there is room for all"
+        bench.plane.share(Parts({"eu": 0.000001}))
+        async with asyncio.timeout(20):
+            while len(us.received) < 20:
+                await ask_some()
+        assert bench.plane.report().demands["eu"] > 1.0
+        await bench.publish()
+        before = len(us.received)
+        await ask_some()
+        assert len(us.received) > before, "a new configuration does not forget it"
+        bench.plane.share(Parts({"eu": 1.0}))
+        async with asyncio.timeout(20):
+            while True:
+                before = len(us.received)
+                await ask_some()
+                if len(us.received) == before:
+                    break
+        assert len(eu.received) > 30, "all are back where there is room"

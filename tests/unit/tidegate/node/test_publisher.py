@@ -13,6 +13,7 @@ from gateway.messages import (
     FromDataPlane,
     Heartbeat,
     Hello,
+    Parts,
     Publication,
     Replicated,
     Report,
@@ -165,6 +166,26 @@ async def test_a_stranger_is_hung_up_on(stage: Stage, first: FromDataPlane) -> N
     await stage.publisher.serve(theirs)
     assert await ours.receive() is None
     assert stage.publisher.sessions == {}
+
+
+async def test_a_nodes_part_of_capacities_reaches_everybody_once_and_again_when_it_changes(stage: Stage) -> None:
+    stage.publisher.publish()
+    stage.publisher.share(Parts({"eu": 0.5}))
+    channel = await stage.connect(Hello(0, 7))
+    heard: list[Parts] = []
+
+    async def next_parts() -> Parts:
+        async with asyncio.timeout(5):
+            while not isinstance(message := await channel.receive(), Parts):
+                assert message is not None
+        return message
+
+    heard.append(await next_parts())
+    stage.publisher.share(Parts({"eu": 0.5}))
+    stage.publisher.share(Parts({"eu": 0.25}))
+    heard.append(await next_parts())
+    assert heard == [Parts({"eu": 0.5}), Parts({"eu": 0.25})]
+    channel.close()
 
 
 async def test_how_far_the_data_is_reaches_everybody_the_newest_only_and_whoever_comes_later(stage: Stage) -> None:

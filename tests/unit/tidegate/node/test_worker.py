@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import PublicationRefused
-from gateway.messages import FromDataPlane, Heartbeat, Hello, Publication, Replicated, Report, ToDataPlane
+from gateway.messages import FromDataPlane, Heartbeat, Hello, Parts, Publication, Replicated, Report, ToDataPlane
 from tests.harness.node import ports
 from tidegate.demo.waiting import until
 from tidegate.node import sockets
@@ -43,6 +43,7 @@ class Remembering:
         self.accepting: list[socket.socket] = []
         self.heartbeats = 0
         self.told: Replicated | None = None
+        self.parts: Parts | None = None
         self.drained_for: float | None = None
         self.refuses = False
 
@@ -56,6 +57,9 @@ class Remembering:
 
     def replicated(self, message: Replicated) -> None:
         self.told = message
+
+    def share(self, message: Parts) -> None:
+        self.parts = message
 
     async def listen(self, listener: str, sock: socket.socket) -> Accepting:
         return Accepting(self, sock)
@@ -144,6 +148,8 @@ async def test_a_worker_is_ready_once_it_routes_by_something_and_says_by_what(st
     await until(lambda: stage.plane.version == 5, within_s=5, what="version 5")
     await control.send(Replicated({"eu": {"notes": {"eu:a.1": 7}}}, {}))
     await until(lambda: stage.plane.told is not None, within_s=5, what="it is told of the data", every_s=0)
+    await control.send(Parts({"eu": 0.5}))
+    await until(lambda: stage.plane.parts == Parts({"eu": 0.5}), within_s=5, what="its node's part", every_s=0)
     assert (stage.ready, stage.plane.heartbeats) == (1, 1)
 
 

@@ -148,21 +148,34 @@ def _election(config: Config) -> Iterator[Finding]:
 
 def _mesh(config: Config) -> Iterator[Finding]:
     peers = [region for region in config.regions if region.peers]
-    if not peers:
-        return
-    if config.peer is None:
+    if peers and config.peer is None:
         yield Finding(("regions",), "peers without `peer`", "`peer` with an address to listen on, or no peers")
-    if not config.secrets.signing_keys:
+    if peers and not config.secrets.signing_keys:
         found = "no signing_keys although there are peers, so that each node would make keys of its own"
         yield Finding(("secrets", "signing_keys"), found, "the same keys on all nodes of the mesh, by reference")
-    if _acceptors(config, len(peers)) == 2:
-        promotes = config.failover is not None and config.failover.trigger != "manual"
-        yield Finding(
-            ("election", "acceptors"),
-            "two acceptors, of which no majority is left when either is lost",
-            "a third, which may be a witness without data, or failover.trigger: manual",
-            "error" if promotes else "warning",
+    promotes = config.failover is not None and config.failover.trigger != "manual"
+    if peers or config.stores.state.kind != "embedded":
+        if 2 in _acceptors(config, len(peers)):
+            yield Finding(
+                ("election", "acceptors"),
+                "two acceptors, of which no majority is left when either is lost",
+                "a third, which may be a witness without data, or failover.trigger: manual",
+                "error" if promotes else "warning",
+            )
+    elif promotes:
+        yield from _voiceless(config)
+
+
+def _voiceless(config: Config) -> Iterator[Finding]:
+    """Each node has a state of its own, and nothing brings it the votes of others."""
+    others = [region.id for region in config.regions if region.gateway and region.id != config.node.region]
+    if others:
+        found = (
+            f"promotions without a person, although nothing carries the votes of the gateways in {', '.join(others)}: "
+            "each would promote by its own word"
         )
+        expected = "`peers` for each region, a stores.state that all nodes share, or trigger: manual"
+        yield Finding(("failover", "trigger"), found, expected, "warning")
 
 
 def _permissions(config: Config) -> Iterator[Finding]:
@@ -181,11 +194,16 @@ def _gateways(config: Config) -> Iterator[Finding]:
         yield Finding(("regions", behind[0], "reach"), found, "the same keys on all nodes of the mesh, by reference")
 
 
-def _acceptors(config: Config, regions_with_peers: int) -> int:
-    if config.election is not None and config.election.acceptors != "auto":
-        return len(config.election.acceptors)
+def _acceptors(config: Config, regions_with_peers: int) -> tuple[int, int]:
+    """How many keep the state, and how many the lease (tidegate/node/acceptors.py)."""
+    named = [] if config.election is None or config.election.acceptors == "auto" else list(config.election.acceptors)
     state = config.stores.state
-    return regions_with_peers if state.kind == "embedded" else len(state.urls) if state.kind == "redis" else 1
+    if state.kind == "embedded":
+        is_of_nodes = bool(named) and all(one.url.startswith("http") for one in named)
+        keeping = len(named) if is_of_nodes else regions_with_peers
+    else:
+        keeping = len(state.urls) if state.kind == "redis" else 1
+    return keeping, len(named) or keeping
 
 
 def _failover(config: Config) -> Iterator[Finding]:

@@ -81,19 +81,28 @@ class Mesh:
         await self.whole()
 
     async def whole(self) -> None:
-        """Each hears all nodes, and a witness where there is one."""
+        """Each hears all nodes, and a witness where there is one; peers have reached themselves."""
+        has_peers = all(node.config.get("peer") for node in self.nodes.values())
 
         async def is_whole() -> bool:
             answers = await asyncio.gather(*(told(node, "/v1/nodes") for node in self.nodes.values()))
             leaders = {answer.get("leader") for answer in answers}
             return (
                 all(len(answer.get("nodes", ())) >= len(self.nodes) for answer in answers)
-                and all(one["same_config"] and one["address"] for answer in answers for one in answer["nodes"])
+                and all(one["same_config"] for answer in answers for one in answer["nodes"])
+                and all(one["address"] for answer in answers for one in answer["nodes"] if has_peers)
                 and leaders.isdisjoint({None})
                 and len(leaders) == 1
             )
 
         await next(iter(self.nodes.values())).until(is_whole, "all hear all and agree on who leads", within_s=60)
+
+    async def stop(self, region: str) -> None:
+        """The node alone dies; its backend goes on."""
+        supervisor = self.nodes[region].supervisor
+        assert supervisor is not None
+        supervisor.kill()
+        supervisor.wait()
 
     async def leader(self) -> str | None:
         """The region of the node that leads, as any node knows."""

@@ -33,9 +33,7 @@ def state_acceptors(config: Config, peers: Peers | None, *, environ: Mapping[str
             "postgres": StoredAcceptor(PostgresCells(resolve(store.dsn, environ=environ).decode(), cluster=CLUSTER))
         }
     if isinstance(store, RedisState):
-        return _redis(
-            resolve(url, environ=environ).decode() if isinstance(url, SecretReference) else url for url in store.urls
-        )
+        return _redis(redis_urls(store, environ=environ))
     named = _named(config)
     if peers is not None and named and all(urlsplit(url).scheme in {"http", "https"} for url in named):
         return {url: PeerAcceptor(peers.client, url) for url in named}
@@ -58,10 +56,16 @@ def lease_acceptors(config: Config, peers: Peers | None, *, environ: Mapping[str
 def _redis(urls: Iterable[str]) -> dict[str, Acceptor]:
     from health.quorum.redis import RedisCells  # noqa: PLC0415 - an extra, needed here only
 
-    return {_place(url): StoredAcceptor(RedisCells(url, cluster=CLUSTER)) for url in urls}
+    return {place_of(url): StoredAcceptor(RedisCells(url, cluster=CLUSTER)) for url in urls}
 
 
-def _place(url: str) -> str:
+def redis_urls(store: RedisState, *, environ: Mapping[str, str]) -> list[str]:
+    """With what is secret about them. Raises `SecretUnavailable`."""
+    return [resolve(url, environ=environ).decode() if isinstance(url, SecretReference) else url for url in store.urls]
+
+
+def place_of(url: str) -> str:
+    """A Redis server without what is secret about it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path.rstrip('/')}"
 

@@ -2,7 +2,7 @@
 
     no peers, embedded        state.sqlite, and this node leads itself
     peers, embedded           an acceptor on one node a region, asked over the peer channel; a copy in agreed.sqlite
-    redis, postgres           acceptors there; the same copy
+    redis, postgres           acceptors there; the same copy; what nodes say of themselves hangs there too
     <data_dir>/local.sqlite   what this node decided for itself alone, with or without the others
 
 A node that cannot open its files does not start its control process: deciding without a memory would undo what was
@@ -27,9 +27,11 @@ from health.peering.gossip import Gossip
 from health.quorum.acceptors import Acceptor
 from health.quorum.quorum import Quorum
 from health.state.agreed import AgreedStore
+from health.state.board import Boards
 from health.state.embedded import EmbeddedStore
 from health.state.store import StateStore
 from tidegate.node.acceptors import lease_acceptors, state_acceptors
+from tidegate.node.boards import state_boards
 from tidegate.node.logs import Log
 from tidegate.node.peers import Peers
 from tidegate.node.tasks import Tasks
@@ -46,6 +48,7 @@ class Agreement:
     """This run of this node: what soft rows and leases are owned by."""
     peers: Peers | None = None
     gossip: Gossip | None = None
+    boards: Boards | None = None
     election: Election | None = None
     quorums: list[Quorum] = field(default_factory=list)
     write_election: Callable[[str], Election] | None = None
@@ -56,6 +59,8 @@ class Agreement:
             self.peers.start(tasks)
         if self.gossip is not None:
             tasks.keep("gossip", self.gossip.run)
+        if self.boards is not None:
+            tasks.keep("boards", self.boards.run)
         if isinstance(self.state, AgreedStore):
             tasks.keep("agreed state", self.state.run)
             tasks.keep("hints", self.state.listen)
@@ -70,6 +75,8 @@ class Agreement:
         await self.local_state.close()
         for quorum in self.quorums:
             await quorum.close()
+        if self.boards is not None:
+            await self.boards.close()
         if self.peers is not None:
             await self.peers.close()
 
@@ -91,14 +98,20 @@ def make_agreement(config: Config, *, environ: Mapping[str, str], log: Log) -> A
     agreed = AgreedStore(rows, copy)
     own = lease_acceptors(config, peers, environ=environ)
     leases = rows if own is None else _quorum(own, run, log)
-    election = _election(config, run, leases, agreed, copy, log)
+    election = _election(config, run, quorum=leases, rows=rows, store=agreed, copy=copy, log=log)
     made = Agreement(agreed, local, election, run, peers, election=election)
     made.write_election = lambda name: write_election(config, run, leases, name, log)
     made.quorums = [] if leases is rows else [leases]
+    boards = state_boards(config, environ=environ)
+    if boards:
+        made.boards = Boards(copy.soft_book, boards, say=lambda sentence: log.info("board", what=sentence))
     return _with_gossip(made, config, copy)
 
 
-def _election(config: Config, run: str, quorum: Quorum, store: AgreedStore, copy: EmbeddedStore, log: Log) -> Election:  # noqa: PLR0917 - what an election is made of
+def _election(
+    config: Config, run: str, *, quorum: Quorum, rows: Quorum, store: AgreedStore, copy: EmbeddedStore, log: Log
+) -> Election:
+    """`quorum` keeps the lease and `rows` the state: the same, or not."""
     options = config.election
     lease_s, renew_s = (options.lease, options.renew) if options is not None else (10.0, 3.0)
     lease = Lease(
@@ -111,7 +124,7 @@ def _election(config: Config, run: str, quorum: Quorum, store: AgreedStore, copy
     lease.raise_floor(copy.fence)
     lease.abstains = why_no_clock()
     no_promotion = None
-    if len(quorum.names) == 2:
+    if 2 in {len(quorum.names), len(rows.names)}:
         no_promotion = (
             "two acceptors: whichever region is lost, no majority is left; add a witness (election.acceptors)"
         )

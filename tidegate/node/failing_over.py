@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from config.models import Config
 from health.core.failover import (
     MANUAL,
     Ask,
@@ -105,11 +106,10 @@ class FailingOver:
     def ballots(self) -> dict[str, Ballot]:
         """By region, of all."""
         config = self._control.configuration.loaded.config
-        voters = {region.id for region in config.regions if region.peers or region.id == config.node.region}
-        votes = list(self._votes())
+        votes, asked = list(self._votes()), voters(config)
         kind = (config.failover or MANUAL).quorum.kind
         return {
-            region.id: ballot(region.id, votes, voters=voters, kind=kind, witness=WITNESS) for region in config.regions
+            region.id: ballot(region.id, votes, voters=asked, kind=kind, witness=WITNESS) for region in config.regions
         }
 
     def _votes(self) -> list[Vote]:
@@ -277,6 +277,15 @@ class FailingOver:
                 self.machine.failed(config, now=control.clock())
         elif facts.primary not in facts.down:
             self.asked = None
+
+
+def voters(config: Config) -> set[str]:
+    """The regions that have nodes, as the file says, and never as this node happens to hear: who hears nobody would be
+    a majority of one. Nodes that share their state need no `peers`; where no region names any, all may have nodes."""
+    named = {region.id for region in config.regions if region.peers}
+    if not named and config.stores.state.kind != "embedded":
+        return {region.id for region in config.regions}
+    return named | {config.node.region}
 
 
 def written(found: Ballot) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.config.written import accepted, complaints, file
+from tests.unit.config.written import accepted, complaints, file, problems
 
 
 @pytest.mark.parametrize(
@@ -354,3 +354,53 @@ def test_permissions_where_nobody_reads_them_are_a_warning_and_gateways_need_key
     assert "routes[0].access.permissions: found permissions of collections on a route" in found
     (found,) = complaints(file(region="reach: gateway\ngateway: https://eu.example.com"))
     assert "regions[0].reach: found reach: gateway without secrets.signing_keys" in found
+
+
+def mesh_file(*, rest: str, own: str = "", other: str = "") -> str:
+    """Two regions, each with something more."""
+    return (
+        f"node: {{region: eu}}\nregions: [{{id: eu{own}}}, {{id: us{other}}}]\n"
+        'services: [{id: api, endpoints: [{region: eu, address: "10.0.0.1:80"}]}]\n'
+        f"routes: [{{id: all, service: api}}]\n{rest}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("trigger", "said"), [("automatic", "error"), ("hybrid", "error"), ("manual", "warning")], ids=str
+)
+def test_two_servers_that_keep_the_state_cannot_promote_without_peers_either(trigger: str, said: str) -> None:
+    state = 'stores: {state: {kind: redis, urls: ["redis://10.0.0.1", "redis://10.0.0.2"]}}'
+    text = mesh_file(rest=f"{state}\nfailover: {{trigger: {trigger}}}\nelection: {{}}")
+    (found,) = problems(text)
+    assert str(found).startswith("t.yaml:7:11 election.acceptors: found two acceptors, of which no majority is left")
+    assert found.severity == said
+
+
+def test_three_acceptors_of_the_lease_do_not_help_a_state_that_two_keep() -> None:
+    state = 'stores: {state: {kind: redis, urls: ["redis://10.0.0.1", "redis://10.0.0.2"]}}'
+    three = ", ".join(f'{{url: "redis://10.0.0.{number}"}}' for number in (1, 2, 3))
+    (found,) = complaints(mesh_file(rest=f"{state}\nfailover: {{}}\nelection: {{acceptors: [{three}]}}"))
+    assert "two acceptors" in found
+
+
+@pytest.mark.parametrize(
+    ("rest", "own", "other", "is_said"),
+    [
+        ("failover: {trigger: automatic}", "", ", gateway: https://us.example.com", True),
+        ("failover: {trigger: manual}", "", ", gateway: https://us.example.com", False),
+        ("failover: {trigger: automatic}", ", gateway: https://eu.example.com", "", False),
+        (
+            'failover: {trigger: automatic}\nstores: {state: {kind: redis, urls: ["redis://10.0.0.1"]}}',
+            "",
+            ", gateway: https://us.example.com",
+            False,
+        ),
+    ],
+    ids=["other gateways", "a person promotes", "the only gateway", "a store that carries votes"],
+)
+def test_gateways_whose_votes_nothing_carries_are_told_that_each_decides_alone(
+    rest: str, own: str, other: str, *, is_said: bool
+) -> None:
+    found = [one for one in complaints(mesh_file(rest=rest, own=own, other=other)) if "failover.trigger" in one]
+    assert len(found) == int(is_said)
+    assert all("nothing carries the votes of the gateways in us" in one for one in found)

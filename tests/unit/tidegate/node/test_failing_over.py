@@ -11,9 +11,10 @@ import pytest
 
 from health.core.region import RegionHealth, RegionVerdict
 from health.core.rows import Row, StaleEpoch, Unavailable
+from tests.harness.configuration import load
 from tests.harness.control import House
 from tidegate.node.control import Control
-from tidegate.node.failing_over import PRIMARY, ROLE, VOTE
+from tidegate.node.failing_over import PRIMARY, ROLE, VOTE, voters
 from tidegate.node.orders import OrderRefused
 
 US = "api/us/127.0.0.1:7002"
@@ -234,3 +235,34 @@ async def test_force_does_not_lift_the_compliance_zones(town: Town) -> None:
     assert "force" not in str(refused.value), "no hint at what would not help"
     assert control.failing_over.primary() == "eu"
     assert control.state.row(ROLE, PRIMARY) is None
+
+
+REDIS = {"state": {"kind": "redis", "urls": ["redis://127.0.0.1:1/0"]}}
+
+
+@pytest.mark.parametrize(
+    ("stores", "with_peers", "asked"),
+    [
+        ({}, [], {"eu"}),
+        ({}, ["eu", "us"], {"eu", "us"}),
+        (REDIS, [], {"eu", "us", "asia"}),
+        ({"state": {"kind": "postgres", "dsn": "env:DSN"}}, [], {"eu", "us", "asia"}),
+        (REDIS, ["eu", "us"], {"eu", "us"}),
+        (REDIS, ["us", "asia"], {"eu", "us", "asia"}),
+    ],
+    ids=["alone", "peers", "redis", "postgres", "redis, and the nodes are named", "a node's own region has it"],
+)
+def test_who_votes_is_what_the_file_says_and_not_who_is_heard(
+    stores: dict[str, Any], with_peers: list[str], asked: set[str]
+) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        document["regions"].append({"id": "asia"})
+        document["stores"] = stores
+        for region in document["regions"]:
+            if region["id"] in with_peers:
+                region["peers"] = [f"http://{region['id']}:9443"]
+        if with_peers:
+            document["peer"] = {"bind": "127.0.0.1:9443", "secret": "env:KEY"}
+            document["secrets"] = {"signing_keys": ["env:KEY"]}
+
+    assert voters(load(edit=edit, environ={"KEY": "key", "DSN": "x"}).config) == asked

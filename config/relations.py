@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from config.core.conditions import ConditionRefused, compile_condition
 from config.models import Config, HealthCheck, Route, Service
-from config.models.failover import FailoverDns
+from config.models.failover import Acceptor, FailoverDns
 from config.models.values import is_host_name
 from config.problems import Finding, KeyPath
 from config.units import format_duration as written
@@ -144,6 +144,27 @@ def _election(config: Config) -> Iterator[Finding]:
         found = f"{written(election.renew)} with a lease of {written(election.lease)}"
         expected = f"at most {written(round(longest, 3))}, so that one failed renewal does not cost the lease"
         yield Finding(("election", "renew"), found, expected)
+    yield from _named_acceptors(config, () if election.acceptors == "auto" else election.acceptors)
+
+
+def _named_acceptors(config: Config, named: Sequence[Acceptor]) -> Iterator[Finding]:
+    """Each of them has to be asked: one that is passed over would be missing from a majority that counts it."""
+    nodes = [index for index, one in enumerate(named) if one.url.startswith("http")]
+    if nodes and config.peer is None:
+        found, expected = "a node as an acceptor without `peer`", "`peer`, by which it is asked"
+        yield Finding(("election", "acceptors", nodes[0], "url"), found, expected)
+    is_alone = config.stores.state.kind == "embedded" and not any(region.peers for region in config.regions)
+    if is_alone and len(nodes) < len(named):
+        found = "Redis servers for a lease, although each node keeps a state of its own and leads itself"
+        expected = "`peers`, a stores.state that all nodes share, or acceptors: auto"
+        yield Finding(("election", "acceptors"), found, expected)
+    seen: set[str] = set()
+    for index, one in enumerate(named):
+        url = one.url.rstrip("/")
+        if url in seen:
+            found = f"{url} once more, which has one vote however often it is named"
+            yield Finding(("election", "acceptors", index, "url"), found, "another acceptor")
+        seen.add(url)
 
 
 def _mesh(config: Config) -> Iterator[Finding]:

@@ -3,7 +3,8 @@
     stores.state: postgres              one, whose transactions are the majority
     stores.state: redis                 its servers
     stores.state: embedded, with peers  one node a region, the first of its `peers`
-    election.acceptors: [...]           for the lease these; for an embedded state too, when they are nodes
+    election.acceptors: [...]           for the lease these, Redis servers and nodes as they come; for an embedded state
+                                        too, when all of them are nodes
 
 An acceptor is named by where it is, without what is secret about it: the name is kept in the set that all agree on.
 """
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from config.models import Acceptor as AcceptorOptions
 from config.models import Config, PostgresStore, RedisState, SecretReference
 from config.secrets import resolve
+from health.core.rows import Unavailable
 from health.quorum.acceptors import Acceptor, PeerAcceptor, StoredAcceptor
 from tidegate.node.peers import Peers
 
@@ -35,7 +37,7 @@ def state_acceptors(config: Config, peers: Peers | None, *, environ: Mapping[str
     if isinstance(store, RedisState):
         return _redis(redis_urls(store, environ=environ))
     named = _named(config)
-    if peers is not None and named and all(urlsplit(url).scheme in {"http", "https"} for url in named):
+    if peers is not None and named and all(map(_is_node, named)):
         return {url: PeerAcceptor(peers.client, url) for url in named}
     if peers is None or not peers.urls:
         return {}
@@ -43,14 +45,23 @@ def state_acceptors(config: Config, peers: Peers | None, *, environ: Mapping[str
 
 
 def lease_acceptors(config: Config, peers: Peers | None, *, environ: Mapping[str, str]) -> dict[str, Acceptor] | None:
-    """None: those of the state."""
+    """All that are named, of whatever kind; None: those of the state. Raises `Unavailable` for nodes without `peer`."""
     named = _named(config)
-    redis = [url for url in named if urlsplit(url).scheme in {"redis", "rediss"}]
-    if redis:
-        return _redis(redis)
-    if named and peers is not None and config.stores.state.kind != "embedded":
-        return {url: PeerAcceptor(peers.client, url) for url in named}
-    return None
+    if not named or (config.stores.state.kind == "embedded" and all(map(_is_node, named))):
+        return None
+    found: dict[str, Acceptor] = {}
+    for url in named:
+        if not _is_node(url):
+            found |= _redis([url])
+        elif peers is not None:
+            found[url] = PeerAcceptor(peers.client, url)
+        else:
+            raise Unavailable(f"{url}: found a node as an acceptor, expected `peer`, by which it is asked")
+    return found
+
+
+def _is_node(url: str) -> bool:
+    return urlsplit(url).scheme in {"http", "https"}
 
 
 def _redis(urls: Iterable[str]) -> dict[str, Acceptor]:

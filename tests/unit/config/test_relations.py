@@ -404,3 +404,53 @@ def test_gateways_whose_votes_nothing_carries_are_told_that_each_decides_alone(
     found = [one for one in complaints(mesh_file(rest=rest, own=own, other=other)) if "failover.trigger" in one]
     assert len(found) == int(is_said)
     assert all("nothing carries the votes of the gateways in us" in one for one in found)
+
+
+REDIS = '{url: "redis://10.0.0.1"}'
+NODE = '{url: "http://10.0.0.2:9443"}'
+WITNESS = '{url: "http://10.0.0.3:9443", witness: true}'
+SHARED = 'stores: {state: {kind: redis, urls: ["redis://10.0.0.1"]}}'
+PEER = 'peer: {bind: "127.0.0.1:9443", secret: env:KEY}'
+
+
+@pytest.mark.parametrize(
+    ("acceptors", "more", "said"),
+    [
+        ([REDIS, NODE, WITNESS], [SHARED, PEER], []),
+        (
+            [REDIS, NODE, WITNESS],
+            [SHARED],
+            [
+                "election.acceptors[1].url: found a node as an acceptor without `peer`, expected `peer`, by which it "
+                "is asked"
+            ],
+        ),
+        (
+            [REDIS],
+            [PEER],
+            [
+                "election.acceptors: found Redis servers for a lease, although each node keeps a state of its own and "
+                "leads itself, expected `peers`, a stores.state that all nodes share, or acceptors: auto"
+            ],
+        ),
+        (
+            [REDIS, NODE, NODE.replace("443", "443/")],
+            [SHARED, PEER],
+            [
+                "election.acceptors[2].url: found http://10.0.0.2:9443 once more, which has one vote however often it "
+                "is named, expected another acceptor"
+            ],
+        ),
+    ],
+    ids=["of several kinds", "nodes that cannot be asked", "a lease that nobody contends for", "one twice"],
+)
+def test_every_acceptor_that_is_named_can_be_asked(acceptors: list[str], more: list[str], said: list[str]) -> None:
+    rest = "\n".join([*more, f"election: {{acceptors: [{', '.join(acceptors)}]}}"])
+    found = complaints(mesh_file(rest=rest), environ={"KEY": "key"})
+    assert [one.partition(" ")[2] for one in found] == said
+
+
+def test_acceptors_of_several_kinds_are_counted_together() -> None:
+    rest = f"{SHARED}\n{PEER}\nfailover: {{}}\nelection: {{acceptors: [{REDIS}, {NODE}]}}"
+    (found,) = complaints(mesh_file(rest=rest), environ={"KEY": "key"})
+    assert "election.acceptors: found two acceptors" in found

@@ -124,9 +124,10 @@ class Mesh:
         self.nodes[region].launch()
 
 
-async def ask(node: Node, method: str, path: str, body: Any = None) -> Answer:
+async def ask(node: Node, method: str, path: str, body: Any = None, *, within_s: float = 20) -> Answer:
     raw = None if body is None else json.dumps(body).encode()
-    return await fetch(method, node.admin + path, headers={"Authorization": "Bearer s3cret"}, body=raw, within_s=20)
+    headers = {"Authorization": "Bearer s3cret"}
+    return await fetch(method, node.admin + path, headers=headers, body=raw, within_s=within_s)
 
 
 async def told(node: Node, path: str) -> Any:

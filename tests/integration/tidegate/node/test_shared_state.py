@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.mesh_of_nodes import Mesh, told
+from tests.harness.mesh_of_nodes import Mesh, ask, told
+from tests.harness.node import Traffic
 from tests.harness.postgres import PostgresServer
 from tests.harness.redis import RedisServer
 
@@ -89,3 +90,56 @@ async def test_votes_travel_through_the_store_and_a_leader_that_hears_no_other_r
     await us.until(has_moved, "with the vote of asia us leads instead of eu", within_s=60)
     votes = (await told(us, "/v1/failover"))["votes"]["eu"]["votes"]
     assert {one["voter"] for one in votes if one["says"] == "down"} == {"us", "asia"}
+
+
+async def test_a_store_that_is_lost_stops_decisions_and_no_request_and_is_taken_up_again(
+    mesh: Mesh, servers: Servers
+) -> None:
+    eu, us, asia = nodes = list(mesh.nodes.values())
+    assert (await ask(eu, "POST", "/v1/regions/asia/drain", {"reason": "patching"})).status == 202
+
+    async def drained() -> list[bool]:
+        return [(await told(node, "/v1/regions/asia/drain")).get("state") == "drained" for node in nodes]
+
+    async def is_drained_everywhere() -> bool:
+        return all(await drained())
+
+    async def is_frozen() -> bool:
+        found = [await told(node, "/v1/nodes") for node in nodes]
+        return all(one.get("state") not in (None, "ok") and one["epoch"] is None for one in found)
+
+    await eu.until(is_drained_everywhere, "asia is drained on all nodes", within_s=30)
+    epoch = max([(await told(node, "/v1/nodes"))["epoch"] or 0 for node in nodes])
+    mesh.backends["asia"].asked.clear()
+    async with Traffic(eu.url, clients=2) as before, Traffic(asia.url, clients=2) as elsewhere:
+        for server in servers:
+            server.kill()
+        await eu.until(is_frozen, "nobody leads, and all say that decisions are frozen", within_s=60)
+        refused = await ask(us, "POST", "/v1/regions/us/drain", {"reason": "patching"})
+        assert (refused.status, refused.json()["reason"]) == (503, "state_unavailable")
+        assert all(await drained()), "what was decided stays in force"
+        await before.more(20, within_s=30)
+        await elsewhere.more(20, within_s=30)
+        for server in servers:
+            server.start()
+
+        async def is_taken_up() -> bool:
+            found = [await told(node, "/v1/nodes") for node in nodes]
+            led = [one["epoch"] for one in found if one.get("epoch") is not None]
+            return all(one.get("state") == "ok" and len(one["nodes"]) == 3 for one in found) and len(led) == 1
+
+        await eu.until(is_taken_up, "one leads, and all hear all", within_s=60)
+        await before.more(20, within_s=30)
+        await elsewhere.more(20, within_s=30)
+    for traffic in (before, elsewhere):
+        assert (traffic.failures, traffic.refused) == ([], [])
+    assert mesh.backends["asia"].requests() == []
+    assert max([(await told(node, "/v1/nodes"))["epoch"] or 0 for node in nodes]) > epoch
+    assert (await told(us, "/v1/regions/us/drain")).get("state") != "drained", "what was refused has not happened"
+
+    assert (await ask(asia, "DELETE", "/v1/regions/asia/drain?over=0s")).status == 202
+
+    async def is_back_everywhere() -> bool:
+        return not any(await drained())
+
+    await eu.until(is_back_everywhere, "all know of what was decided afterwards", within_s=30)

@@ -6,9 +6,23 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from health.core.acceptor import Accept, Accepted, Done, Inspect, Install, Prepare, Promise, Refusal, Scan, Shown
+from health.core.acceptor import (
+    Accept,
+    Accepted,
+    Answer,
+    Done,
+    Inspect,
+    Install,
+    Prepare,
+    Promise,
+    Raise,
+    Refusal,
+    Request,
+    Scan,
+    Shown,
+)
 from health.core.lease import REGISTER as LEASE
-from health.quorum.acceptors import StoredAcceptor
+from health.quorum.acceptors import Acceptor, StoredAcceptor
 from health.quorum.cells import Cells
 from tidegate.demo.waiting import until
 
@@ -57,18 +71,38 @@ async def check_hints(writer: Cells, reader: Cells) -> None:
 
 async def check_acceptor(cells: Cells) -> str:
     """From an empty memory: a member that has accepted. Its incarnation."""
-    acceptor = StoredAcceptor(cells)
-    fresh = await acceptor.ask(Inspect())
+    return await check_answers(StoredAcceptor(cells))
+
+
+async def check_answers(acceptor: Acceptor) -> str:
+    """What every acceptor must answer, wherever it is. From an empty memory; its incarnation, holding {"v": 1}."""
+
+    async def ask(request: Request) -> Answer:
+        return await acceptor.ask(request, timeout_s=5.0)
+
+    fresh = await ask(Inspect())
     assert isinstance(fresh, Done)
     name = fresh.about.incarnation
-    assert isinstance(await acceptor.ask(Prepare(1, name, "r", (1, "x"))), Refusal)
-    assert isinstance(await acceptor.ask(Install("a", 1, {"a": name}, {}, 0)), Done)
-    assert isinstance(await acceptor.ask(Prepare(1, name, "r", (1, "x"))), Promise)
-    assert isinstance(await acceptor.ask(Accept(1, name, "r", (1, "x"), {"v": 1})), Accepted)
+    assert isinstance(await ask(Prepare(1, name, "r", (1, "x"))), Refusal), "who belongs to no set abstains"
+    assert isinstance(await ask(Install("a", 1, {"a": name}, {}, 0)), Done)
+    assert isinstance(await ask(Prepare(1, "another", "r", (1, "x"))), Refusal), "it was meant for another memory"
+    assert isinstance(await ask(Prepare(1, name, "r", (2, "x"))), Promise)
+    assert isinstance(await ask(Accept(1, name, "r", (1, "x"), {"v": 0})), Refusal), "it has promised a higher ballot"
+    assert isinstance(await ask(Accept(1, name, "r", (2, "x"), {"v": 1}, 3)), Accepted)
+    assert isinstance(await ask(Raise(1, name, 4)), Done)
+    refused = [await ask(Prepare(1, name, "r", (3, "x"), 3)), await ask(Accept(1, name, "r", (3, "x"), {"v": 2}, 3))]
+    assert [one.reason for one in refused if isinstance(one, Refusal)] == ["epoch", "epoch"]
+    held = await ask(Scan("", -1))
+    assert isinstance(held, Shown)
+    assert (held.about.fence, held.is_whole, held.registers["r"].value) == (4, True, {"v": 1})
     return name
 
 
 async def shown(cells: Cells) -> Shown:
-    answer = await StoredAcceptor(cells).ask(Scan("", -1))
+    return await shown_by(StoredAcceptor(cells))
+
+
+async def shown_by(acceptor: Acceptor) -> Shown:
+    answer = await acceptor.ask(Scan("", -1), timeout_s=5.0)
     assert isinstance(answer, Shown)
     return answer

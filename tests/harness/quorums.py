@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from health.core.acceptor import Answer, Request
-from health.quorum.acceptors import Silent, StoredAcceptor
+from health.quorum.acceptors import Acceptor, Silent, StoredAcceptor
 from health.quorum.quorum import Quorum
 from health.quorum.sqlite import SqliteCells
 
@@ -15,14 +15,14 @@ from health.quorum.sqlite import SqliteCells
 class Switched:
     """An acceptor with a switch on its wire."""
 
-    def __init__(self, acceptor: StoredAcceptor) -> None:
+    def __init__(self, acceptor: Acceptor) -> None:
         self._acceptor = acceptor
         self.is_cut = False
 
     async def ask(self, request: Request, *, timeout_s: float) -> Answer:
         if self.is_cut:
             raise Silent("cut off")
-        return await self._acceptor.ask(request)
+        return await self._acceptor.ask(request, timeout_s=timeout_s)
 
     async def listen(self, hint: Callable[[], None]) -> None: ...
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from health.core.lease import REGISTER, Fence, Lease, LeaseValue, Look, Put
 from health.core.rows import StateError
@@ -47,9 +47,10 @@ class Election:
         say: Callable[[str], None] = lambda sentence: None,
         no_promotion: str | None = None,
         register: str = REGISTER,
+        beside: Sequence[Quorum] = (),
     ) -> None:
         """`fence` makes every store refuse leaders before that epoch. Lease and election share `clock`; `register` is
-        where the acceptors keep it."""
+        where the acceptors keep it. `beside`: other acceptors, such as the state's, whose set is kept likewise."""
         self._lease = lease
         self._quorum = quorum
         self._fence = fence
@@ -57,6 +58,7 @@ class Election:
         self._say = say
         self._no_promotion = no_promotion
         self._register = register
+        self._quorums = (quorum, *beside)
         self._said: int | None = None
         self._poked = asyncio.Event()
 
@@ -104,9 +106,10 @@ class Election:
         await asyncio.sleep(min(1.0, max(0.01, self._lease.next_deadline() - self._clock())))
 
     async def look_around(self) -> None:
-        """Keep the set of acceptors as it is configured, until cancelled."""
+        """Keep each set of acceptors as it is configured, until cancelled."""
         while True:
-            await self._quorum.look_around(may_change=self.epoch is not None)
+            may_change = self.epoch is not None
+            await asyncio.gather(*(quorum.look_around(may_change=may_change) for quorum in self._quorums))
             await asyncio.sleep(LOOK_AROUND_S)
 
     async def release(self) -> None:

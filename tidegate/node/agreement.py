@@ -135,6 +135,7 @@ def _election(
         clock=boot_time,
         say=lambda sentence: log.info("election", what=sentence),
         no_promotion=no_promotion,
+        beside=() if rows is quorum else (rows,),
     )
 
 

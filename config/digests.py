@@ -28,6 +28,7 @@ def shared_digest(config: Config, *, folder: Path) -> str:
     """SHA-256, hexadecimal, of what all nodes of a system have to have in common. `folder` is the file's."""
     shared = config.model_dump(mode="json", exclude=set(OWN))
     shared["observability"].pop("access_log")
+    shared["observability"].pop("tracing")  # to a collector in the node's own region
     if "region" in shared["stores"]["limits"]:
         del shared["stores"]["limits"]["region"]  # a server in the node's own region
     text = json.dumps(_relative(shared, f"{folder}/"), sort_keys=True)

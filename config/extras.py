@@ -13,15 +13,22 @@ from config.models import Config
 from config.problems import Finding, KeyPath
 
 
-def check(
-    config: Config, *, is_installed: Callable[[str], bool] = lambda name: find_spec(name) is not None
-) -> Iterator[Finding]:
+def is_there(name: str) -> bool:
+    """Whether a module could be imported."""
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False  # not even the package around it
+
+
+def check(config: Config, *, is_installed: Callable[[str], bool] = is_there) -> Iterator[Finding]:
     """A finding for the first option of each kind whose package is missing; `is_installed` takes a module's name."""
     kinds = (
         ("dns", "dnspython", "dns", chain(_names(config), _failover(config))),
         ("h2", "h2", "grpc", _grpc_probes(config)),
         ("asyncpg", "asyncpg", "postgres", _databases(config)),
         ("redis", "redis", "redis", _redis(config)),
+        ("opentelemetry.sdk", "opentelemetry-sdk", "tracing", _tracing(config)),
     )
     for module, package, extra, wanted in kinds:
         path = next(wanted, None)
@@ -53,6 +60,11 @@ def _redis(config: Config) -> Iterator[KeyPath]:
     for key, store in (("state", config.stores.state), ("limits", config.stores.limits)):
         if store.kind == "redis":
             yield ("stores", key)
+
+
+def _tracing(config: Config) -> Iterator[KeyPath]:
+    if config.observability.tracing.enabled:
+        yield ("observability", "tracing")
 
 
 def _grpc_probes(config: Config) -> Iterator[KeyPath]:

@@ -33,10 +33,7 @@ class Unbuilt:
         return f"no {path[-1]}; remove it"
 
 
-UNBUILT = (
-    Unbuilt("observability.metrics.granularity", ("detailed",)),
-    Unbuilt("observability.tracing"),
-)
+UNBUILT = (Unbuilt("observability.metrics.granularity", ("detailed",)),)
 
 
 def refusals(document: Document, table: Sequence[Unbuilt] = UNBUILT) -> Iterator[Problem]:

@@ -77,6 +77,7 @@ from gateway.proxy.off_loop import OffLoop
 from gateway.proxy.outcome import Outcome, access_line
 from gateway.proxy.pool import Pool
 from gateway.proxy.roles import Client
+from gateway.proxy.tracing import Spans, Tracer, tracer_of
 from gateway.tls.keeper import Keeper
 
 TICK_S: Final = 0.1
@@ -106,6 +107,8 @@ class DataPlane:
     """Made on the running event loop, and used only there."""
 
     _config: Config | None = None
+    logs_access = True
+    tracer: Tracer | None = None
     _watches_certificates = False
     _watches_keys = False
     _watches_countries = False
@@ -125,13 +128,14 @@ class DataPlane:
         environ: Mapping[str, str] = os.environ,
         memory: NodeMemory | None = None,
         audit: Audit | None = None,
+        spans: Spans | None = None,
         keys_again_after_s: float = AGAIN_AFTER_S,
     ) -> None:
         """`access_log` takes one line a request; `wall` is Unix time, for people to read; `workers` share the node.
 
         `environ` holds what references to secrets name; `memory` is what the workers know together; `audit` keeps what
-        residency refused and what crossed a border; `keys_again_after_s` after a fetch of an issuer's keys, a token by
-        an unknown one may cause the next.
+        residency refused and what crossed a border; `spans` takes traces away; `keys_again_after_s` after a fetch of
+        an issuer's keys, a token by an unknown one may cause the next.
         """
         self.loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self.loop.time
@@ -153,8 +157,7 @@ class DataPlane:
         self.sessions = SessionTally()
         self.wall, self.steady_wall = wall, SteadyWall(wall, self.now)
         self._access_log = access_log
-        self._audit = audit
-        self.logs_access = True
+        self._audit, self._spans = audit, spans
         self._counts = Counts()
         self._region_loads = RegionLoads({}, now=self.now())
         self._replicas, self._data_moved = Replicas(), asyncio.Event()
@@ -282,6 +285,7 @@ class DataPlane:
         if self._audit is not None and config.residency.audit is not None:
             self._audit.retention_s = config.residency.audit.retention
         self.logs_access = config.observability.access_log.enabled
+        self.tracer = tracer_of(config, self._spans, bits=self.rng.getrandbits, now=self.now, wall=self.wall)
         for listener in config.listeners:
             known = self._listeners.get(listener.name)
             fresh = ListenerSettings(
@@ -423,6 +427,8 @@ class DataPlane:
         await self._end_what_is_left(grace_s)
         if self._audit is not None:
             self._audit.close()
+        if self._spans is not None:
+            await self._spans.close()
         self.mirrors.drop_all()
         self.pool.close_all()
         self._timer.cancel()
@@ -555,6 +561,7 @@ class DataPlane:
             session_counts=[SessionCount(*key, count) for key, count in self.sessions.take_counts().items()],
             explanations=explanations,
             debug_refused=debug_refused,
+            spans_dropped=self._spans.take_dropped() if self._spans is not None else 0,
         )
 
     def _take_failed_conditions(self) -> dict[str, int]:

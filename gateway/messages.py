@@ -252,6 +252,8 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     session_counts: list[SessionCount] = []
     access_log_dropped: int = 0
     """Lines lost since the last report because whoever reads the access log was too slow."""
+    spans_dropped: int = 0
+    """Spans since the last report that no collector has taken."""
 
 
 DURATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)

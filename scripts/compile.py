@@ -26,12 +26,12 @@ CORE = (
     "networks origin outcomes outgoing panic paths permissions plans policies principal problems reasons "
     "redirects region_plan regions replay replicas request_body response retries rewriting routes sessions "
     "shaping sharing shedding snapshot spill splitting standing steering sticky sticky_cookie tenancy "
-    "timer_wheel websocket"
+    "timer_wheel trace_context websocket"
 )
 ADMISSION = "counters door table tenant_counts"
 PROXY = (
     "attempts client cutting exchange hopping lane late listening mirror openings peer pool recording retrying shaped "
-    "sticky tunnel upstream waiting whole_body"
+    "sticky tracing tunnel upstream waiting whole_body"
 )
 ROOM = "byte_locks counts errors location locator places seen"
 MODULES = (

@@ -613,6 +613,8 @@ class ClientConnection(asyncio.Protocol):
         if head is not None:
             outcome.method, outcome.host, outcome.path = head.method, head.host, head.path
         self._runtime.record(outcome)
+        if self._runtime.tracer is not None:
+            self._runtime.tracer.refuse(outcome, head, self.peer)
 
     # -- closing
 

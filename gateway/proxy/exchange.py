@@ -47,6 +47,7 @@ from gateway.proxy.recording import outcome_of
 from gateway.proxy.roles import Client, Upstream
 from gateway.proxy.shaped import ShapedAnswer
 from gateway.proxy.sticky import StickySession
+from gateway.proxy.tracing import trace_of
 from gateway.proxy.tunnel import Tunnel
 from gateway.proxy.upstream import connect
 from gateway.proxy.waiting import Waiting
@@ -115,7 +116,7 @@ class Exchange:
         self.started_at = started_at
         self.endpoint: Endpoint | None = None
         """Of the attempt made last; of the answer, once there is one."""
-        self.attempts = Attempts(runtime.book)
+        self.attempts = Attempts(runtime.book, trace_of(runtime.tracer, head, client.peer))
         self.status = 0
         self.bytes_in = self.bytes_out = 0
         self.close_after = False
@@ -269,6 +270,8 @@ class Exchange:
         peer = self.client.peer
         authority = f"{endpoint.host}:{endpoint.port}".encode()
         data = peer.forwarding.request(self._outgoing, self.request_id, authority, peer.origin)
+        if self.attempts.trace is not None:
+            data = self.attempts.trace.carried(data, endpoint.id)
         if self._operation_line is not None:
             data = with_line(data, self._operation_line)
         if endpoint.is_gateway:
@@ -628,3 +631,5 @@ class Exchange:
         runtime.count(self.forward.route.id, region, self.status, reason, self.started_at)
         if runtime.logs_access:
             runtime.log(outcome_of(self, reason, detail, over))
+        if self.attempts.trace is not None:
+            self.attempts.trace.finish(outcome_of(self, reason, detail, over))

@@ -23,6 +23,7 @@ from gateway.proxy.off_loop import OffLoop
 from gateway.proxy.outcome import Outcome
 from gateway.proxy.pool import Pool
 from gateway.proxy.roles import Client
+from gateway.proxy.tracing import Tracer
 
 
 class Runtime(Protocol):
@@ -34,6 +35,8 @@ class Runtime(Protocol):
     is_draining: bool
     logs_access: bool
     """Whether ended requests are to be logged, and their outcomes thus needed."""
+    tracer: Tracer | None
+    """Decides which requests are recorded; None where none is."""
     workers: int
     """How many data planes share this node's caps."""
     loop: asyncio.AbstractEventLoop

@@ -21,6 +21,7 @@ from config.models import Config
 from gateway.admission.published_keys import AGAIN_AFTER_S
 from gateway.dataplane import DataPlane
 from gateway.messages import EndpointState, OperatorState, Publication, ResolvedEndpoint
+from tests.harness.collector import KeptSpans
 
 DEADLINE_S = 10.0
 Script = Callable[["Connection"], Awaitable[None]]
@@ -133,6 +134,7 @@ class Bench:
         `document`."""
         self.log: list[dict[str, Any]] = []
         self.audited: list[dict[str, Any]] = []
+        self.spans = KeptSpans()
         self.retention_s: float | None = None
         self.lost = 0
         self.wall = 1_700_000_000.0
@@ -156,6 +158,7 @@ class Bench:
             rng=random.Random(1),
             wall=lambda: self.wall,
             audit=self,
+            spans=self.spans,
             keys_again_after_s=self._keys_again_after_s,
         )
         self._stack.push_async_callback(self.plane.drain, 0.0)

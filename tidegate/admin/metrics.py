@@ -106,6 +106,8 @@ class NodeCollector(Collector):
         yield CounterMetricFamily(
             PREFIX + "access_log_dropped", "Lines lost to a slow reader or a full disk.", value=dropped
         )
+        untold = self._control.totals.spans_dropped
+        yield CounterMetricFamily(PREFIX + "trace_spans_dropped", "Spans that no collector has taken.", value=untold)
         lost = self._control.audit_lost()
         yield CounterMetricFamily(PREFIX + "audit_records_lost", "Audit records that no disk took.", value=lost)
         refused = self._control.totals.debug_refused

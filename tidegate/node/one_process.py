@@ -66,7 +66,7 @@ async def run(plan: NodePlan, chosen: Chosen, listening: Listening, notifier: No
 
     worker = Worker(
         slot=ONLY_SLOT,
-        data_plane=make_data_plane(plan, access_log, known_to(control)),
+        data_plane=make_data_plane(plan, access_log, known_to(control), slot=ONLY_SLOT, log=log),
         sockets=listening.slots,
         connect=connect,
         from_disk=lambda: None,

@@ -79,10 +79,12 @@ class Totals:
         self.sessions: dict[tuple[str, str, str], int] = {}
         """Requests by service, what became of their sessions, and why."""
         self.access_log_dropped = 0
+        self.spans_dropped = 0
         self._max_series = max_series
 
     def add(self, report: Report) -> None:
         self.access_log_dropped += report.access_log_dropped
+        self.spans_dropped += report.spans_dropped
         self.audit_lost += report.audit_lost
         self.debug_refused += report.debug_refused
         for explanation in report.explanations:

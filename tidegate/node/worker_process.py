@@ -31,6 +31,7 @@ from tidegate.node.lifeline import Accept, Ready, Release, ToChild
 from tidegate.node.logs import Log, setup
 from tidegate.node.orphanhood import Lifeline
 from tidegate.node.plan import NodePlan, Orders, decode_orders
+from tidegate.node.spans import Spans
 from tidegate.node.tasks import Ending, Tasks
 from tidegate.node.wall import wall
 from tidegate.node.worker import ToControl, Worker
@@ -57,7 +58,7 @@ async def run(orders: Orders, log: Log) -> int:
 
     worker = Worker(
         slot=orders.slot,
-        data_plane=make_data_plane(plan, access_log, memory),
+        data_plane=make_data_plane(plan, access_log, memory, slot=orders.slot, log=log),
         sockets=inherited(orders.sockets),
         connect=partial(connect, directory, orders.channel_name),
         from_disk=partial(from_disk, plan, log),
@@ -93,8 +94,9 @@ async def run(orders: Orders, log: Log) -> int:
     return code
 
 
-def make_data_plane(plan: NodePlan, access_log: AccessLog, memory: NodeMemory) -> DataPlane:
+def make_data_plane(plan: NodePlan, access_log: AccessLog, memory: NodeMemory, *, slot: int, log: Log) -> DataPlane:
     """One of the node's data planes, on the running loop."""
+    loop = asyncio.get_running_loop()
     rng = random.Random()  # noqa: S311 - spreads load and numbers requests; no secret hangs on it
     return DataPlane(
         node_id=plan.node_id,
@@ -103,7 +105,8 @@ def make_data_plane(plan: NodePlan, access_log: AccessLog, memory: NodeMemory) -
         wall=wall,
         workers=max(1, plan.workers),
         memory=memory,
-        audit=AuditLog(folder_of(plan.data_dir), node_id=plan.node_id, wall=wall, loop=asyncio.get_running_loop()),
+        audit=AuditLog(folder_of(plan.data_dir), node_id=plan.node_id, wall=wall, loop=loop),
+        spans=Spans(node_id=plan.node_id, slot=slot, log=log, loop=loop),
     )
 
 

@@ -13,7 +13,7 @@ node: {{id: gw-{number}, data_dir: data-{number}, workers: {number}}}
 listeners: [{{name: public, bind: "127.0.0.1:808{number}"}}]
 admin: {{bind: "127.0.0.1:990{number}"}}
 peer: {{bind: "127.0.0.1:944{number}", secret: env:PEER}}
-observability: {{access_log: {{path: {number}.log}}}}
+observability: {{access_log: {{path: {number}.log}}, tracing: {{exporter: "http://collector-{number}:4318"}}}}
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from config.extras import check
+from config.extras import check, is_there
 from tests.harness.configuration import load
 
 
@@ -51,3 +51,20 @@ def test_limits_of_several_nodes_need_their_package() -> None:
     (finding,) = check(loaded.config, is_installed=lambda _: False)
     assert finding.path == ("stores", "limits")
     assert "tidegate[redis]" in finding.expected
+
+
+def test_traces_need_their_package_and_traces_that_are_off_do_not() -> None:
+    on = load(edit=lambda it: it.update(observability={"tracing": {"enabled": True}}))
+    off = load(edit=lambda it: it.update(observability={"tracing": {"enabled": False}}))
+    (finding,) = check(on.config, is_installed=lambda _: False)
+    assert finding.path == ("observability", "tracing")
+    assert "opentelemetry-sdk is not installed" in finding.found
+    assert "tidegate[tracing]" in finding.expected
+    assert list(check(off.config, is_installed=lambda _: False)) == []
+    assert list(check(on.config)) == []
+
+
+def test_a_module_of_a_package_that_is_not_there_is_not_there() -> None:
+    assert is_there("opentelemetry.sdk")
+    assert not is_there("opentelemetry.nothing")
+    assert not is_there("nothing_of_that_name.at_all")

@@ -87,6 +87,6 @@ def test_what_is_built_is_taken() -> None:
         rest="residency: {rules: [{data_type: a, allowed_regions: '*'}]}\n"
         "node: {id: a, region: eu-west, data_dir: d, workers: 2, shutdown_grace: 5s}\n"
         "listeners: [{name: a, bind: 127.0.0.1:80, limits: {max_body: 1MiB}, timeouts: {idle: 5s}}]\n"
-        "observability: {access_log: {sample: 10%}, metrics: {path: /m}}",
+        "observability: {access_log: {sample: 10%}, metrics: {path: /m}, tracing: {enabled: true}}",
     )
     assert complaints(text, refuse_unbuilt=True) == []

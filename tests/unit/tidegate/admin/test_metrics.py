@@ -90,8 +90,9 @@ async def test_a_refused_reload_and_a_restart_show(house: House) -> None:
 
 async def test_no_series_says_when_it_was_created(house: House) -> None:
     control = house.control()
-    await connect(house, control, 0, Report(1, 0, 0, [routes(1)], [], access_log_dropped=3))
+    await connect(house, control, 0, Report(1, 0, 0, [routes(1)], [], access_log_dropped=3, spans_dropped=4))
     assert samples(control)["tidegate_access_log_dropped_total", ()] == 3
+    assert samples(control)["tidegate_trace_spans_dropped_total", ()] == 4
     assert not [name for name, _ in samples(control) if name.endswith("_created")]
 
 

@@ -44,11 +44,11 @@ def test_copies_add_up_by_what_became_of_them() -> None:
     assert totals.mirrors == {("r", "shadow", "2xx"): 4, ("r", "shadow", "reset"): 2}
 
 
-def test_lost_audit_records_and_failed_conditions_add_up() -> None:
+def test_lost_audit_records_dropped_spans_and_failed_conditions_add_up() -> None:
     totals = Totals()
     for _ in range(2):
-        totals.add(Report(1, 0, 0, [], [], failed_conditions={"api/0": 3}, audit_lost=2))
-    assert (totals.failed_conditions, totals.audit_lost) == ({"api/0": 6}, 4)
+        totals.add(Report(1, 0, 0, [], [], failed_conditions={"api/0": 3}, audit_lost=2, spans_dropped=7))
+    assert (totals.failed_conditions, totals.audit_lost, totals.spans_dropped) == ({"api/0": 6}, 4, 14)
 
 
 def test_the_latest_explanations_are_kept() -> None:

@@ -30,8 +30,8 @@ CORE = (
 )
 ADMISSION = "counters door table tenant_counts"
 PROXY = (
-    "attempts client cutting exchange hopping lane late listening mirror openings peer pool recording retrying shaped "
-    "sticky tracing tunnel upstream waiting whole_body"
+    "answering attempts client cutting exchange held hopping lane late listening mirror openings parting peer pool "
+    "recording retrying shaped sticky tracing tunnel upstream waiting whole_body"
 )
 ROOM = "byte_locks counts errors location locator places seen"
 MODULES = (

@@ -13,14 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
-import struct
-from collections.abc import Coroutine
-from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from gateway.core import reasons
-from gateway.core.audit import denial
 from gateway.core.debugging import NAME as DEBUG_NAME
 from gateway.core.decision import Refusal, decide, decide_hop
 from gateway.core.frames import Cut
@@ -41,14 +36,17 @@ from gateway.core.proxy_protocol import ProxyHeaderRefused, parse_proxy_header
 from gateway.core.request_body import RequestBody
 from gateway.core.snapshot import Forward, RoutingSnapshot
 from gateway.errors import RequestRefused
+from gateway.proxy.answering import audit_refusal, written
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.explaining import Explaining, explained
+from gateway.proxy.explaining import Explaining, explaining_of
+from gateway.proxy.held import Held, until_caught_up
 from gateway.proxy.late import LATE_BYTES
 from gateway.proxy.listening import ListenerSettings
 from gateway.proxy.mirror import mark_of
-from gateway.proxy.outcome import Outcome
+from gateway.proxy.parting import LINGER_BYTES, LINGER_S, end_sending, reset
 from gateway.proxy.peer import Peer
 from gateway.proxy.ports import Runtime
+from gateway.proxy.recording import record_here
 from gateway.proxy.tunnel import Tunnel
 from gateway.tls.identity import identity_of
 
@@ -58,11 +56,6 @@ MAX_PENDING: Final = 64 * 1024
 MAX_REMEMBERED: Final = 2048
 """Bytes of a head that is remembered for the next one: ten thousand idle connections hold no more than 60 MiB by it."""
 DEBUG_START: Final = b"\r\n" + DEBUG_NAME + b":"
-RESET: Final = struct.pack("ii", 1, 0)
-"""SO_LINGER that turns a close into RST."""
-LINGER_S: Final = 2.0
-"""How long a refused sender may go on before the connection is cut: closing at once would reset our answer away."""
-LINGER_BYTES: Final = 1024 * 1024
 
 
 class ClientConnection(asyncio.Protocol):
@@ -103,7 +96,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._explaining: Explaining | None = None
         """Of the request under way, where an operator asks for it."""
-        self._held: asyncio.Task[None] | None = None
+        self._held: Held | None = None
         """A request whose admission waits for something."""
         self._is_half_closed = False
         self._inbox = Inbox()
@@ -299,9 +292,7 @@ class ClientConnection(asyncio.Protocol):
                 self._answer(head, Refusal(route, verdict), request_id=request_id, started_at=started_at)
                 return
             if verdict is not None:
-                self.deadline = math.inf
-                held = self._hold_request(verdict, head, snapshot, decided, request_id, started_at)
-                self._held = runtime.spawn(held, "admission")
+                self._hold_request(head, snapshot, decided, request_id, started_at).begin(verdict, "admission")
                 return
         self._go_ahead(head, snapshot, decided, request_id, started_at)
 
@@ -310,25 +301,12 @@ class ClientConnection(asyncio.Protocol):
         if self._explaining is not None:
             self._explaining = None
             self.via_line = self._settings.via_line
-        signer = snapshot.routing.signer
-        if signer is None or DEBUG_START not in head.lowered:
-            return
-        runtime, peer = self._runtime, self.peer
-        if not runtime.debug.takes(signer, head.values(DEBUG_NAME), now=runtime.wall()):
-            return
-        explanation = explained(
-            snapshot,
-            head,
-            listener=self.listener,
-            client_ip=peer.client_ip,
-            country=lambda _: peer.country(),
-            book=runtime.book,
-            now=runtime.now(),
-            admission=runtime.door.explain,
-        )
-        if explanation is not None:
-            self._explaining = Explaining(runtime.next_request_id(), request_id, explanation, runtime.wall())
-            self.via_line = self._settings.via_line + self._explaining.line + b"\r\n"
+        if DEBUG_START in head.lowered:
+            self._explaining = explaining_of(
+                self._runtime, snapshot, head, listener=self.listener, peer=self.peer, request_id=request_id
+            )
+            if self._explaining is not None:
+                self.via_line = self._settings.via_line + self._explaining.line + b"\r\n"
 
     def _serve_hop(
         self, hop: Hop | Answer, head: RequestHead, snapshot: RoutingSnapshot, request_id: bytes, started_at: float
@@ -342,33 +320,29 @@ class ClientConnection(asyncio.Protocol):
             head.forwarded_fields += mark_of(hop.route)
         self._go_ahead(head, snapshot, decide_hop(snapshot, hop, head), request_id, started_at)
 
-    async def _hold_request(  # noqa: PLR0917 - what `_go_ahead` takes, and what is waited for
+    def _hold_request(
         self,
-        waiting: Coroutine[Any, Any, Answer | Forward | Refusal | None],
         head: RequestHead,
         snapshot: RoutingSnapshot,
         decided: Forward | Refusal,
         request_id: bytes,
         started_at: float,
-    ) -> None:
-        """Until it is admitted, refused or decided anew; cancelled when the client leaves."""
-        try:
-            found = await waiting
-        except asyncio.CancelledError:
-            left = Answer(0, reasons.CLIENT_LEFT, "the client closed its connection", "")
-            self._record(left, request_id, started_at, head=head, route=decided.route.id if decided.route else "")
-            raise
+    ) -> Held:
+        """It has to wait; for what, and until when, is for the caller to say."""
+        self.deadline = math.inf
+        held = Held(self._runtime, self, head, snapshot, decided, request_id=request_id, started_at=started_at)
+        self._held = held
+        return held
+
+    def on_held_over(self, held: Held) -> None:
+        """It is admitted, refused or decided anew."""
         self._held = None
         if self._closing:
             return
         if self._reading_paused and self._transport is not None:
             self._reading_paused = False
             self._transport.resume_reading()
-        if isinstance(found, Answer):
-            decided = Refusal(decided.route, found)
-        elif found is not None:
-            snapshot, decided = self._runtime.snapshot or snapshot, found
-        if self._go_ahead(head, snapshot, decided, request_id, started_at):
+        if self._go_ahead(held.head, held.snapshot, held.decided, held.request_id, held.started_at):
             return
         if self._exchange is None:
             if self._is_half_closed:
@@ -377,18 +351,6 @@ class ClientConnection(asyncio.Protocol):
                 self._take_heads_soon()
         elif self._is_half_closed:
             self._exchange.close_after = True
-
-    async def _until_caught_up(self, head: RequestHead, refusal: Refusal) -> Forward | Refusal:
-        """Decide again whenever more is known of the data, until a region has caught up or the time is over."""
-        runtime, until = self._runtime, self._runtime.now() + refusal.wait_s
-        decided: Forward | Refusal = refusal
-        while isinstance(decided, Refusal) and decided.wait_s:
-            left_s = until - runtime.now()
-            if left_s <= 0 or runtime.snapshot is None:
-                return Refusal(decided.route, decided.answer)
-            await runtime.data_moves(within_s=left_s)
-            decided = decide(runtime.snapshot, head, self._settings.name, self.peer.country, self.peer.client_ip)
-        return decided
 
     def _go_ahead(
         self,
@@ -404,10 +366,8 @@ class ClientConnection(asyncio.Protocol):
             if not decided.wait_s:
                 self._answer(head, decided, request_id=request_id, started_at=started_at)
                 return False
-            self.deadline = math.inf
-            waiting = self._until_caught_up(head, decided)
-            held = self._hold_request(waiting, head, snapshot, decided, request_id, started_at)
-            self._held = runtime.spawn(held, "waiting for data")
+            waiting = until_caught_up(runtime, head, decided, listener=settings.name, peer=self.peer)
+            self._hold_request(head, snapshot, decided, request_id, started_at).begin(waiting, "waiting for data")
             return True
         exchange = Exchange(runtime, self, head, snapshot, decided, request_id=request_id, started_at=started_at)
         self._exchange = exchange
@@ -511,12 +471,8 @@ class ClientConnection(asyncio.Protocol):
         """Cut the connection by a reset: where nothing else tells an answer's end, a close would look like it."""
         self._closing = True
         self._late = b""
-        transport = self._transport
-        if transport is not None:
-            sock = transport.get_extra_info("socket")
-            if sock is not None and not transport.is_closing():
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            transport.abort()
+        if self._transport is not None:
+            reset(self._transport)
 
     def on_exchange_over(self, answer: Answer | None) -> None:
         """The exchange has ended: write `answer` if it is one of ours, and go on or close."""
@@ -550,14 +506,7 @@ class ClientConnection(asyncio.Protocol):
     def _answer(self, head: RequestHead, refusal: Refusal, *, request_id: bytes, started_at: float) -> None:
         """Answer at once, without an exchange. A body that comes with the request is not read."""
         unread = head.body_length != 0
-        route_plan, snapshot = refusal.route, self._runtime.snapshot
-        if (
-            route_plan is not None
-            and route_plan.is_audited
-            and refusal.answer.rule is not None
-            and snapshot is not None
-        ):
-            self._runtime.audit(denial(route_plan, snapshot.routing.region, refusal.answer, request_id))
+        audit_refusal(self._runtime, refusal, request_id)
         decorated = None if refusal.is_preflight else refusal.route
         self._write_answer(head, refusal.answer, request_id, close=unread, route=decorated)
         if unread:
@@ -575,17 +524,15 @@ class ClientConnection(asyncio.Protocol):
     def _write_answer(
         self, head: RequestHead, answer: Answer, request_id: bytes, *, close: bool, route: RoutePlan | None
     ) -> None:
-        if route is not None and route.shaping is not None:
-            answer = route.shaping.decorate(answer, head)
-        if self._explaining is not None:
-            answer = replace(answer, fields=(*answer.fields, self._explaining.line))
         self.write(
-            problem_response(
+            written(
+                self._runtime,
                 answer,
-                node_id=self._runtime.node_id,
+                head,
                 request_id=request_id,
-                close=close or not head.keep_alive or self._runtime.is_draining,
-                head_only=head.method == "HEAD",
+                close=close,
+                route=route,
+                explaining=self._explaining,
             )
         )
 
@@ -600,21 +547,16 @@ class ClientConnection(asyncio.Protocol):
     def _record(
         self, answer: Answer, request_id: bytes, started_at: float, *, head: RequestHead | None = None, route: str = ""
     ) -> None:
-        outcome = Outcome(
+        record_here(
+            self._runtime,
+            answer,
             listener=self.listener,
-            client_ip=self.peer.client_ip,
+            peer=self.peer,
             request_id=request_id,
             started_at=started_at,
-            status=answer.status,
-            reason=answer.reason,
-            detail=answer.detail,
+            head=head,
             route=route,
         )
-        if head is not None:
-            outcome.method, outcome.host, outcome.path = head.method, head.host, head.path
-        self._runtime.record(outcome)
-        if self._runtime.tracer is not None:
-            self._runtime.tracer.refuse(outcome, head, self.peer)
 
     # -- closing
 
@@ -647,10 +589,7 @@ class ClientConnection(asyncio.Protocol):
         if self._reading_paused and reads:
             self._reading_paused = False
             transport.resume_reading()
-        if transport.can_write_eof():
-            transport.write_eof()
-        else:
-            transport.close()
+        end_sending(transport)
 
     def _set_deadline(self) -> None:
         """What this connection now waits for decides how long it may."""

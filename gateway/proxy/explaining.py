@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 from gateway.core.book import EndpointBook
 from gateway.core.debugging import ANSWER_FIELD, Explanation
+from gateway.core.debugging import NAME as DEBUG_NAME
 from gateway.core.explain import Admission, explain
 from gateway.core.head import RequestHead
 from gateway.core.snapshot import RoutingSnapshot
 from gateway.core.standing import standing
 from gateway.errors import RequestRefused
 from gateway.proxy.attempts import Attempts
+from gateway.proxy.peer import Peer
+from gateway.proxy.ports import Runtime
 
 
 class Explaining:
@@ -40,6 +43,28 @@ class Explaining:
             "failures": [{"endpoint": where, "failure": why} for where, why in failures],
         }
         return self._explanation
+
+
+def explaining_of(
+    runtime: Runtime, snapshot: RoutingSnapshot, head: RequestHead, *, listener: str, peer: Peer, request_id: bytes
+) -> Explaining | None:
+    """Begin it, for a request that carries the field; None where no operator of ours has signed that."""
+    signer = snapshot.routing.signer
+    if signer is None or not runtime.debug.takes(signer, head.values(DEBUG_NAME), now=runtime.wall()):
+        return None
+    explanation = explained(
+        snapshot,
+        head,
+        listener=listener,
+        client_ip=peer.client_ip,
+        country=lambda _: peer.country(),
+        book=runtime.book,
+        now=runtime.now(),
+        admission=runtime.door.explain,
+    )
+    if explanation is None:
+        return None
+    return Explaining(runtime.next_request_id(), request_id, explanation, runtime.wall())
 
 
 def explained(

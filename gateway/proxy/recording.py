@@ -8,6 +8,7 @@ from gateway.core.head import RequestHead
 from gateway.core.problems import Answer
 from gateway.proxy.outcome import Outcome, PassedOver
 from gateway.proxy.peer import Peer
+from gateway.proxy.ports import Runtime
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
@@ -42,7 +43,8 @@ def outcome_of(exchange: Exchange, reason: str, detail: str, over: PassedOver) -
     )
 
 
-def outcome_here(
+def record_here(
+    runtime: Runtime,
     answer: Answer,
     *,
     listener: str,
@@ -51,8 +53,8 @@ def outcome_here(
     started_at: float,
     head: RequestHead | None = None,
     route: str = "",
-) -> Outcome:
-    """Of a request that was answered here and went nowhere; without a `head`, there was none that could be read."""
+) -> None:
+    """Record the end of a request that went nowhere; without a `head`, there was none that could be read."""
     outcome = Outcome(
         listener=listener,
         client_ip=peer.client_ip,
@@ -65,4 +67,6 @@ def outcome_here(
     )
     if head is not None:
         outcome.method, outcome.host, outcome.path = head.method, head.host, head.path
-    return outcome
+    runtime.record(outcome)
+    if runtime.tracer is not None:
+        runtime.tracer.refuse(outcome, head, peer)

@@ -215,22 +215,6 @@ async def test_a_slow_endpoint_holds_the_client_back() -> None:
             assert (await client.reply()).body == b"ok"
 
 
-async def test_half_an_answer_to_an_http_1_0_client_ends_with_a_reset_not_with_an_end() -> None:
-    async def half(connection: Connection) -> None:
-        await connection.head()
-        await connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-        connection.reset()
-
-    async with Bench() as bench:
-        await bench.endpoint(half)
-        await bench.publish()
-        async with bench.client() as client:
-            await client.send(b"GET / HTTP/1.0\r\n\r\n")
-            await client.head()
-            with pytest.raises(ConnectionResetError):
-                await client.rest()
-
-
 async def test_the_total_time_out_ends_a_request_whatever_it_does() -> None:
     async def drip(connection: Connection) -> None:
         await connection.head()

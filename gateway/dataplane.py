@@ -17,30 +17,29 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
-from config.core.signing import Signer
 from config.country_database import DatabaseUnusable
-from config.mesh_keys import KeysUnusable, routing_signer
+from config.mesh_keys import KeysUnusable
 from config.models import Config
 from config.secrets import SecretUnavailable
+from gateway.access_log import AccessLog
 from gateway.admission.door import Door
 from gateway.admission.published_keys import AGAIN_AFTER_S
 from gateway.admission.table import Table
+from gateway.clients import Clients
 from gateway.core.audit import Record
 from gateway.core.book import EndpointBook
 from gateway.core.buffering import BufferLedger
 from gateway.core.compiling import compile_routing
 from gateway.core.debugging import DebugLedger
 from gateway.core.endpoints import standing
-from gateway.core.frames import GOING_AWAY, SERVICE_RESTART, Cut
+from gateway.core.frames import GOING_AWAY
 from gateway.core.mirroring import MirrorLedger
 from gateway.core.plans import CompiledRouting
 from gateway.core.region_shares import capacities
@@ -53,18 +52,13 @@ from gateway.core.steady_wall import SteadyWall
 from gateway.core.timer_wheel import TimerWheel
 from gateway.counts import Counts
 from gateway.errors import PublicationRefused, TlsMaterialRefused
-from gateway.keyring import Keyring, Keys
-from gateway.locator import Locator, Source
 from gateway.messages import (
-    EndpointState,
     Heartbeat,
     MirrorCount,
-    OperatorState,
     Parts,
     Publication,
     Replicated,
     Report,
-    ResolvedEndpoint,
     SessionCount,
 )
 from gateway.node_memory import NodeMemory
@@ -74,21 +68,14 @@ from gateway.proxy.lane import Lane
 from gateway.proxy.late import LateWrites
 from gateway.proxy.listening import ListenerSettings
 from gateway.proxy.off_loop import OffLoop
-from gateway.proxy.outcome import Outcome, access_line
+from gateway.proxy.outcome import Outcome
 from gateway.proxy.pool import Pool
-from gateway.proxy.roles import Client
 from gateway.proxy.tracing import Spans, Tracer, tracer_of
-from gateway.tls.keeper import Keeper
+from gateway.sources import Sources
+from gateway.verdicts import Verdicts
 
 TICK_S: Final = 0.1
 STALENESS_CHECK_S: Final = 1.0
-IDLE_GRACE_S: Final = 1.0
-"""In a drain, an idle connection may still bring one request, which is answered with `Connection: close`; one that is
-closed at the very moment its client writes would lose it."""
-
-CUT_PATIENCE_S: Final = 1.0
-"""What is cut has so long to send the other half of a frame, and to take its last bytes."""
-
 _log = logging.getLogger("gateway.dataplane")
 
 
@@ -109,13 +96,9 @@ class DataPlane:
     _config: Config | None = None
     logs_access = True
     tracer: Tracer | None = None
-    _watches_certificates = False
-    _watches_keys = False
-    _watches_countries = False
     _audit_lost_told = 0
     _parts: Mapping[str, float] = MappingProxyType({})
     steady_wall: Callable[[], float]
-    _stamp = ""
 
     def __init__(
         self,
@@ -156,7 +139,7 @@ class DataPlane:
         self.mirrors = MirrorLedger(workers=self.workers)
         self.sessions = SessionTally()
         self.wall, self.steady_wall = wall, SteadyWall(wall, self.now)
-        self._access_log = access_log
+        self.log: Callable[[Outcome], None] = AccessLog(access_log, node_id=node_id, now=self.now, wall=wall).add
         self._audit, self._spans = audit, spans
         self._counts = Counts()
         self._region_loads = RegionLoads({}, now=self.now())
@@ -165,21 +148,12 @@ class DataPlane:
         self._lanes: dict[str, Lane] = {}
         self._listeners: dict[str, ListenerSettings] = {}
         self._acceptors: list[Acceptor] = []
-        self._clients: set[Client] = set()
-        self.handshakes = 0
-        self._tls = Keeper(self._on_certificates_changed)
-        self._locator = Locator()
-        self._keyring = Keyring(self._compile_again, make=partial(routing_signer, environ=environ))
+        self.clients = Clients(self.loop, rng=rng)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight_ended = asyncio.Event()
-        self._states: dict[str, EndpointState] = {}
-        self._orders: dict[str, OperatorState] = {}
-        self._resolved: dict[str, Sequence[ResolvedEndpoint]] = {}
-        self._trials_passed: set[str] = set()
-        self._confirmed_at = self.now()
+        self._sources = Sources(self._on_files_changed, spawn=self.spawn, environ=environ)
+        self._verdicts = Verdicts(now=self.now())
         self._request_prefix = b"%016x-" % rng.getrandbits(64)
         self._requests_begun = 0
-        self._stamp_second = -1
         self.door = self._make_door(environ, memory.limits, keys_again_after_s)
         self._timer = self.loop.call_later(TICK_S, self._tick)
         self._next_staleness_check = self.now() + STALENESS_CHECK_S
@@ -216,21 +190,18 @@ class DataPlane:
             raise PublicationRefused("a publication without the configuration that it is about")
         else:
             routing = self._compile(message.config, message.config_digest)
-        self._confirmed_at = self.now()
-        self._states = dict(message.endpoints)
-        self.book.eject({name: self._confirmed_at + left_s for name, left_s in message.ejected.items()})
-        self._orders = dict(message.operator)
-        self._trials_passed.clear()
-        overdue = {name for name, state in message.operator.items() if state.is_overdue and self._is_busy(name)}
+        now = self.now()
         names = {name.id for service in routing.services.values() for name in service.names}
-        self._resolved = {key: found for key, found in self._resolved.items() if key in names} | message.resolved
+        self._verdicts.hear(message, names=names, now=now)
+        self.book.eject({name: now + left_s for name, left_s in message.ejected.items()})
+        overdue = {name for name, state in message.operator.items() if state.is_overdue and self._is_busy(name)}
         self._swap(routing, version=message.version, rtts=message.region_rtts)
         if overdue:
-            self._cut(overdue, GOING_AWAY, "what it is connected to is drained, and its deadline has passed")
+            self.clients.cut(overdue, GOING_AWAY, "what it is connected to is drained, and its deadline has passed")
 
     def heartbeat(self, message: Heartbeat) -> None:
         """The verdicts published last are still being checked."""
-        self._confirmed_at = self.now()
+        self._verdicts.confirm(self.now())
 
     def replicated(self, message: Replicated) -> None:
         """How far the data is now; whoever waits for it looks again."""
@@ -253,15 +224,13 @@ class DataPlane:
     def _compile(self, text: str, digest: str) -> CompiledRouting:
         try:
             config = Config.model_validate_json(text)
-            material = self._tls.load(config)
-            keys = self._keyring.load(config)
-            countries = self._locator.load(config.geo.database)
+            loaded = self._sources.load(config)
             routing = compile_routing(
                 config,
                 digest=digest,
                 now=self.wall(),
-                upstream_tls=material.services,
-                signer=keys.signer,
+                upstream_tls=loaded.material.services,
+                signer=loaded.keys.signer,
                 workers=self.workers,
             )
         except (
@@ -274,13 +243,8 @@ class DataPlane:
         ) as error:
             raise PublicationRefused(f"a configuration that does not compile: {error}") from error
         self._config = config
-        self._tls.adopt(config, material)
+        self._sources.adopt(config, loaded)
         self.door.adopt(config)
-        self._adopt_countries(countries)
-        self._adopt_keys(keys)
-        if material.files and not self._watches_certificates:
-            self._watches_certificates = True
-            self.spawn(self._tls.run(), "certificate files")
         self._region_loads.adopt(capacities(config, self._parts, workers=self.workers))
         if self._audit is not None and config.residency.audit is not None:
             self._audit.retention_s = config.residency.audit.retention
@@ -292,8 +256,8 @@ class DataPlane:
                 listener,
                 node_id=self.node_id,
                 workers=self.workers,
-                tls=material.listeners.get(listener.name),
-                locate=self._locator.country_of,
+                tls=loaded.material.listeners.get(listener.name),
+                locate=self._sources.countries.country_of,
                 country_header=config.geo.country_header,
             )
             if known is None:
@@ -305,21 +269,9 @@ class DataPlane:
                 self.spawn(acceptor.open(), "reopen listener")
         return routing
 
-    def _adopt_countries(self, source: Source) -> None:
-        self._locator.adopt(source)
-        if self._locator.is_watching and not self._watches_countries:
-            self._watches_countries = True
-            self.spawn(self._locator.run(), "country database")
-
-    def _adopt_keys(self, keys: Keys[Signer | None]) -> None:
-        self._keyring.adopt(keys)
-        if self._keyring.is_watching and not self._watches_keys:
-            self._watches_keys = True
-            self.spawn(self._keyring.run(), "signing keys")
-
-    def _on_certificates_changed(self) -> None:
+    def _on_files_changed(self) -> None:
         """New handshakes and new upstream connections go by what the files say now; open ones keep what they have."""
-        material = self._tls.material
+        material = self._sources.material
         for name, settings in self._listeners.items():
             settings.tls = material.listeners.get(name)
         self._compile_again()
@@ -328,35 +280,30 @@ class DataPlane:
         """The same configuration, where what else it depends on has changed: certificates, keys, the calendar."""
         config, snapshot = self._config, self.snapshot
         if snapshot is not None and config is not None:
-            digest, services = snapshot.routing.config_digest, self._tls.material.services
             routing = compile_routing(
                 config,
-                digest=digest,
+                digest=snapshot.routing.config_digest,
                 now=self.wall(),
-                upstream_tls=services,
-                signer=self._keyring.signer,
+                upstream_tls=self._sources.material.services,
+                signer=self._sources.signer,
                 workers=self.workers,
             )
             self._swap(routing, version=snapshot.version)
 
     def _swap(self, routing: CompiledRouting, *, version: int, rtts: dict[str, float] | None = None) -> None:
         previous = self.snapshot
-        states = self._states
-        if self._trials_passed:
-            passed = {name: EndpointState("untested", "a trial request passed") for name in self._trials_passed}
-            states = {**states, **passed}
         snapshot = build_snapshot(
             routing,
             version=version,
-            endpoints=states,
+            endpoints=self._verdicts.states,
             region_rtts=rtts if rtts is not None else previous.region_rtts if previous else {},
             previous=previous,
-            verdict_age_s=self.now() - self._confirmed_at,
-            operator=self._orders,
-            resolved=self._resolved,
+            verdict_age_s=self._verdicts.age_s(self.now()),
+            operator=self._verdicts.orders,
+            resolved=self._verdicts.resolved,
             loads=self._region_loads,
             replicas=self._replicas,
-            locate=self._locator.place_of,
+            locate=self._sources.countries.place_of,
             failed_conditions=self._failed_conditions,
         )
         self.snapshot = snapshot
@@ -373,7 +320,7 @@ class DataPlane:
             self.lane(service.id).adopt(service, workers=self.workers, now=self.now())
             self.book.adopt(
                 service.id,
-                [each.id for each in standing(service.endpoints, service.names, self._resolved)],
+                [each.id for each in standing(service.endpoints, service.names, self._verdicts.resolved)],
                 breaker=service.policies.breaker,
                 outliers=service.policies.outliers,
                 takes_latency=service.policies.takes_latency,
@@ -385,7 +332,7 @@ class DataPlane:
         known = {
             endpoint.id
             for service in services
-            for endpoint in standing(service.endpoints, service.names, self._resolved)
+            for endpoint in standing(service.endpoints, service.names, self._verdicts.resolved)
         }
         gone = self.book.forget_all_but(known)
         self.book.forget_services_but(routing.services)
@@ -414,17 +361,7 @@ class DataPlane:
         self.is_draining = True
         for acceptor in self._acceptors:
             acceptor.close()
-        deadline = self.now() + grace_s
-        self.loop.call_later(min(IDLE_GRACE_S, grace_s), self._close_idle)
-        while (self._clients or self.handshakes) and self.now() < deadline:
-            self._in_flight_ended.clear()
-            try:
-                async with asyncio.timeout(deadline - self.now()):
-                    await self._in_flight_ended.wait()
-            except TimeoutError:
-                break
-        cut = sum(1 for client in self._clients if not client.is_idle)
-        await self._end_what_is_left(grace_s)
+        cut = await self.clients.drain(grace_s)
         if self._audit is not None:
             self._audit.close()
         if self._spans is not None:
@@ -438,39 +375,9 @@ class DataPlane:
         await self.door.close()
         return cut
 
-    async def _end_what_is_left(self, grace_s: float) -> None:
-        """Each in the words of its protocol, and a moment for them to arrive."""
-        if self._clients:
-            self._cut(None, SERVICE_RESTART, "the gateway is being stopped")
-            deadline = self.now() + min(CUT_PATIENCE_S, grace_s)
-            while self._clients and self.now() < deadline:
-                self._in_flight_ended.clear()
-                try:
-                    async with asyncio.timeout(deadline - self.now()):
-                        await self._in_flight_ended.wait()
-                except TimeoutError:
-                    break
-        for client in list(self._clients):
-            client.abort()
-
     def _is_busy(self, endpoint: str) -> bool:
         load = self.book.loads.get(endpoint)
         return load is not None and load.in_flight > 0
-
-    def _cut(self, endpoints: Collection[str] | None, code: int, detail: str) -> None:
-        """What is under way there is ended; frames that are half sent have a moment for their other half."""
-        cut = Cut(endpoints, code, detail, self.rng.getrandbits(32).to_bytes(4, "big"))
-        self._cut_clients(cut)
-        self.loop.call_later(CUT_PATIENCE_S, self._cut_clients, replace(cut, is_forced=True))
-
-    def _cut_clients(self, cut: Cut) -> None:
-        for client in list(self._clients):
-            client.cut(cut)
-
-    def _close_idle(self) -> None:
-        for client in list(self._clients):
-            if client.is_idle:
-                client.close()
 
     # -- what the connections need (gateway/proxy/ports.py)
 
@@ -504,18 +411,6 @@ class DataPlane:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("task %s failed", task.get_name(), exc_info=error)
 
-    def add_client(self, client: Client) -> None:
-        self._clients.add(client)
-
-    def remove_client(self, client: Client) -> None:
-        self._clients.discard(client)
-        if not self._clients:
-            self._in_flight_ended.set()
-
-    def handshake_ended(self) -> None:
-        if not self._clients:
-            self._in_flight_ended.set()
-
     def count(self, route: str, region: str, status: int, reason: str, started_at: float) -> None:
         self._counts.add(route, region, status, reason, self.now() - started_at)
 
@@ -528,14 +423,9 @@ class DataPlane:
         if self._audit is not None:
             self._audit.write(record)
 
-    def log(self, outcome: Outcome) -> None:
-        duration_s = self.now() - outcome.started_at
-        self._access_log(access_line(outcome, node_id=self.node_id, stamp=self._time_stamp(), duration_s=duration_s))
-
     def trial_passed(self, endpoint_id: str) -> None:
         """An endpoint whose down verdict had gone stale has answered: it serves until someone says otherwise."""
-        if self.snapshot is not None and endpoint_id not in self._trials_passed:
-            self._trials_passed.add(endpoint_id)
+        if self.snapshot is not None and self._verdicts.pass_trial(endpoint_id):
             self._swap(self.snapshot.routing, version=self.snapshot.version)
 
     def report(self) -> Report:
@@ -544,14 +434,14 @@ class DataPlane:
         explanations, debug_refused = self.debug.take()
         return Report(
             version=self.version,
-            connections=len(self._clients),
+            connections=len(self.clients),
             in_flight=sum(load.in_flight for load in self.book.loads.values()),
             routes=self._counts.take_routes(),
             endpoints=self._counts.take_endpoints(self.book, self.now()),
             tenants=self.door.tenants.take(),
             mirrors=[MirrorCount(*key, count) for key, count in self.mirrors.take().items()],
             admission=self.door.gauges(),
-            countries_built_at=self._locator.built_at,
+            countries_built_at=self._sources.countries.built_at,
             failed_conditions=self._take_failed_conditions(),
             audit_lost=self._take_audit_lost(),
             services=[lane.take(name) for name, lane in self._lanes.items() if lane.has_news],
@@ -592,15 +482,7 @@ class DataPlane:
     def _admit_trials(self, now: float) -> None:
         """Rebuild when a down verdict has just gone stale: its endpoint then moves from passed over to trial."""
         snapshot = self.snapshot
-        if snapshot is None or now - self._confirmed_at < STALENESS_CHECK_S * 2:
+        if snapshot is None or self._verdicts.age_s(now) < STALENESS_CHECK_S * 2:
             return
         if any(pool.passed_over for pools in snapshot.pools.values() for pool in pools.values()):
             self._swap(snapshot.routing, version=snapshot.version)
-
-    def _time_stamp(self) -> str:
-        wall = self.wall()
-        second = int(wall)
-        if second != self._stamp_second:
-            self._stamp_second = second
-            self._stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._stamp}.{int((wall - second) * 1000):03d}Z"

@@ -131,7 +131,7 @@ class ClientConnection(asyncio.Protocol):
         self.peer = Peer(self._settings, address, identity=identity_of(tls) if tls is not None else None)
         self.deadline = runtime.now() + self._settings.header_timeout_s
         runtime.wheel.watch(self, now=runtime.now())
-        runtime.add_client(self)
+        runtime.clients.add(self)
         self._settings.connections += 1
         if self._settings.is_over_full():
             self._refuse(TOO_MANY)
@@ -158,7 +158,7 @@ class ClientConnection(asyncio.Protocol):
         self._settings.connections -= 1
         self._closing = True
         self._late = b""
-        self._runtime.remove_client(self)
+        self._runtime.clients.remove(self)
         if self._tunnel is not None:
             self._tunnel.end()
         elif self._exchange is not None:

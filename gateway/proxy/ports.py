@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from gateway.admission.door import Door
+from gateway.clients import Clients
 from gateway.core.audit import Record
 from gateway.core.book import EndpointBook
 from gateway.core.buffering import BufferLedger
@@ -22,7 +23,6 @@ from gateway.proxy.late import LateWrites
 from gateway.proxy.off_loop import OffLoop
 from gateway.proxy.outcome import Outcome
 from gateway.proxy.pool import Pool
-from gateway.proxy.roles import Client
 from gateway.proxy.tracing import Tracer
 
 
@@ -33,6 +33,7 @@ class Runtime(Protocol):
     snapshot: RoutingSnapshot | None
     """In force now; an exchange takes it once and keeps it."""
     is_draining: bool
+    log: Callable[[Outcome], None]
     logs_access: bool
     """Whether ended requests are to be logged, and their outcomes thus needed."""
     tracer: Tracer | None
@@ -66,16 +67,13 @@ class Runtime(Protocol):
     """What is said between gateways."""
     mirrors: MirrorLedger
     """Copies of requests that are under way."""
-    handshakes: int
-    """TLS handshakes under way with clients."""
+    clients: Clients
+    """Connections that are open."""
 
     def lane(self, service: str) -> Lane: ...
     def next_request_id(self) -> bytes: ...
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]: ...
-    def add_client(self, client: Client) -> None: ...
-    def remove_client(self, client: Client) -> None: ...
     def count(self, route: str, region: str, status: int, reason: str, started_at: float) -> None: ...
-    def log(self, outcome: Outcome) -> None: ...
     def audit(self, record: Record) -> None:
         """Keep it, whatever becomes of this process."""
 
@@ -86,4 +84,3 @@ class Runtime(Protocol):
         """Until something is told of the data (gateway/core/replicas.py), or time is up."""
 
     def trial_passed(self, endpoint_id: str) -> None: ...
-    def handshake_ended(self) -> None: ...

@@ -79,11 +79,11 @@ class TlsServer:
                 self._wait_for_descriptors(error)
                 return False
             tls = self._settings.tls
-            if tls is None or self._runtime.handshakes >= self._settings.max_connections:
+            if tls is None or self._runtime.clients.handshakes >= self._settings.max_connections:
                 accepted.close()
                 continue
             accepted.setblocking(False)  # noqa: FBT003 - see above
-            self._runtime.handshakes += 1
+            self._runtime.clients.handshakes += 1
             handshake = _Handshake(self._runtime, self._settings, tls, accepted, str(address[0]))
             self._runtime.spawn(handshake.run(), "handshake")
         return True
@@ -135,8 +135,7 @@ class _Handshake:
             self._close(session)
             raise
         finally:
-            runtime.handshakes -= 1
-            runtime.handshake_ended()
+            runtime.clients.handshake_ended()
 
     def _close(self, session: TlsSession | None) -> None:
         if session is not None:

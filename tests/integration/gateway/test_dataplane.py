@@ -113,46 +113,6 @@ async def test_a_down_verdict_that_nobody_confirms_is_tried_and_given_up() -> No
             assert (await bench.ask(GET)).status == 200, "the trial passed: it serves again"
 
 
-async def test_a_drain_finishes_what_is_in_flight_and_takes_nothing_new() -> None:
-    go = asyncio.Event()
-
-    async def later(connection: Connection) -> None:
-        await connection.head()
-        await go.wait()
-        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    async with Bench() as bench:
-        endpoint = await bench.endpoint(later)
-        await bench.publish()
-        busy, idle = await bench.connect(), await bench.connect()
-        await busy.send(GET)
-        await until(lambda: bool(endpoint.received), "the request is in flight")
-        async with asyncio.TaskGroup() as group:
-            draining = group.create_task(bench.plane.drain(10.0))
-            await until(lambda: bench.plane.is_draining, "the drain has begun")
-            assert await idle.rest() == b""
-            go.set()
-            reply = await busy.reply()
-            assert (reply.status, reply.field(b"connection")) == (200, b"close")
-        assert draining.result() == 0
-        with pytest.raises(ConnectionError):
-            await bench.connect()
-
-
-async def test_a_drain_cuts_what_does_not_end_and_says_how_much() -> None:
-    async def never(connection: Connection) -> None:
-        await connection.head()
-        await connection.rest()
-
-    async with Bench() as bench:
-        endpoint = await bench.endpoint(never)
-        await bench.publish()
-        client = await bench.connect()
-        await client.send(GET)
-        await until(lambda: bool(endpoint.received), "the request is in flight")
-        assert await bench.plane.drain(0.2) == 1
-
-
 async def test_a_report_has_what_happened_since_the_last_one() -> None:
     async with Bench() as bench:
         endpoint = await bench.endpoint()

@@ -48,7 +48,7 @@ async def test_what_waits_in_the_queue_is_accepted_when_a_tls_listener_closes(tm
         await acceptor.open()
         clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]  # without a turn of the loop
         acceptor.close()
-        assert bench.plane.handshakes == 100
+        assert bench.plane.clients.handshakes == 100
         for client in clients:
             client.close()
-        await until(lambda: bench.plane.handshakes == 0, "they have left")
+        await until(lambda: bench.plane.clients.handshakes == 0, "they have left")

@@ -168,8 +168,8 @@ async def test_one_connection_too_many_is_told_so() -> None:
         reply = await extra.reply()
         assert (reply.status, reply.problem["reason"]) == (503, "connection_limit")
         kept[0].close()
-        await until(lambda: len(bench.plane._clients) < 3, "a place is free")
-        await until(lambda: len(bench.plane._clients) <= 1, "the refused one is gone too")
+        await until(lambda: len(bench.plane.clients) < 3, "a place is free")
+        await until(lambda: len(bench.plane.clients) <= 1, "the refused one is gone too")
         assert (await bench.ask(GET)).status == 200
 
 
@@ -259,7 +259,7 @@ async def test_requests_sent_ahead_are_bounded_and_all_answered() -> None:
             largest = 0
             for _ in range(count):
                 assert (await client.reply()).status == 200
-                inboxes = [cast(ClientConnection, one)._inbox.size for one in bench.plane._clients]
+                inboxes = [cast(ClientConnection, one)._inbox.size for one in bench.plane.clients]
                 largest = max(largest, *inboxes)
         assert largest < 512 * 1024
 

@@ -63,7 +63,7 @@ async def test_who_waits_in_vain_is_told_why_and_who_leaves_is_forgotten(tmp_pat
     async with consistent(tmp_path) as (bench, _, _):
         client = await bench.connect()
         await client.send(reading(2))
-        await until(lambda: not all(each.is_idle for each in bench.plane._clients), "it is held")
+        await until(lambda: not all(each.is_idle for each in bench.plane.clients), "it is held")
         client.reset()
         await until(lambda: any(line["reason"] == "client_left" for line in bench.log), "its leaving is logged")
 
@@ -84,7 +84,7 @@ async def test_who_half_closes_while_it_waits_gets_its_answer_and_is_closed(tmp_
         bench.plane.replicated(applied(eu=1, us=1))
         client = await bench.connect()
         await client.send(reading(2))
-        await until(lambda: not all(each.is_idle for each in bench.plane._clients), "it is held")
+        await until(lambda: not all(each.is_idle for each in bench.plane.clients), "it is held")
         client.writer.write_eof()
         bench.plane.replicated(applied(eu=1, us=1))
         assert eu.received == []

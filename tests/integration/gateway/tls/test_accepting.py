@@ -227,7 +227,7 @@ async def test_a_client_that_leaves_before_its_first_byte_is_not_worth_a_line(au
         for _ in range(3):
             (await bench.connect()).close()
         await bench.ask(GET, tls=authority.client())
-        await until(lambda: bench.plane.handshakes == 0, "all handshakes have ended")
+        await until(lambda: bench.plane.clients.handshakes == 0, "all handshakes have ended")
         assert [line["status"] for line in bench.log] == [200]
 
 
@@ -248,12 +248,12 @@ async def test_handshakes_beyond_the_connection_limit_are_not_begun(authority: A
     async with Bench(listener=narrow) as bench:
         await started(bench)
         waiting = [await bench.connect() for _ in range(2)]
-        await until(lambda: bench.plane.handshakes == 2, "both handshakes have begun")
+        await until(lambda: bench.plane.clients.handshakes == 2, "both handshakes have begun")
         with contextlib.suppress(ConnectionError):
             assert await (await bench.connect()).rest() == b""
         for client in waiting:
             client.close()
-        await until(lambda: bench.plane.handshakes == 0, "they have left")
+        await until(lambda: bench.plane.clients.handshakes == 0, "they have left")
         assert (await bench.ask(GET, tls=authority.client())).status == 200
 
 
@@ -353,7 +353,7 @@ async def test_a_drain_waits_for_a_handshake_under_way(authority: Authority) -> 
     async with Bench(listener=listener(authority.issue("localhost"))) as bench:
         await started(bench)
         reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
-        await until(lambda: bench.plane.handshakes == 1, "the handshake has begun")
+        await until(lambda: bench.plane.clients.handshakes == 1, "the handshake has begun")
         async with asyncio.TaskGroup() as group:
             draining = group.create_task(bench.plane.drain(10.0))
             await until(lambda: bench.plane.is_draining, "the drain has begun")

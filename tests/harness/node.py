@@ -54,6 +54,8 @@ class Backend:
         self.holding = self.most = 0
         """Requests that are held back now, and the most there ever were."""
         self.release = asyncio.Event()
+        self.status = 200
+        """Of its answers, except to probes."""
         self._runner: web.AppRunner | None = None
 
     @property
@@ -93,7 +95,8 @@ class Backend:
                 await self.release.wait()
             finally:
                 self.holding -= 1
-        return web.Response(text=f"{self.name} {request.path}\n")
+        status = 200 if request.path == "/healthz" else self.status
+        return web.Response(text=f"{self.name} {request.path}\n", status=status)
 
 
 @dataclass

@@ -329,7 +329,11 @@ async def test_two_nodes_reach_each_others_regions_through_each_other(tmp_path: 
         await eu.until(lambda: sees_up(eu, "us"), "each node sees both regions", within_s=60)
         await us.until(lambda: sees_up(us, "us"), "each node sees both regions", within_s=60)
 
-        assert (await eu.get("/x?y=1")).body == b"us /x\n"
+        async def crosses() -> bool:
+            """Control has the verdict first; its data plane follows a moment later."""
+            return (await eu.get("/x?y=1")).body == b"us /x\n"
+
+        await eu.until(crosses, "the region with the higher priority is used")
         (asked,) = of_us.requests()
         assert asked.headers["Via"] == "1.1 gw-eu"  # the first of two fields
         assert "Tidegate-Hop" not in asked.headers

@@ -49,17 +49,17 @@ tests() {
 check_stages() {
   stage format 60 $BIN/ruff format --check --quiet .
   stage lint 60 $BIN/ruff check --quiet .
-  stage types 300 $BIN/mypy
+  stage types 600 $BIN/mypy
   stage shell 60 $BIN/shellcheck --external-sources --source-path=SCRIPTDIR .ci/run scripts/bench scripts/check \
     scripts/lock scripts/setup scripts/stages.sh scripts/test
-  tests architecture 120 tests/architecture
-  tests unit 300 -n 2 tests/unit
+  tests architecture 300 tests/architecture
+  tests unit 900 -n 2 tests/unit
 }
 
 # The data plane's tests once more, on its hot modules compiled to C: the same source must behave the same.
 compiled() {
-  stage "compile" 300 $BIN/python scripts/compile.py --quick --copy .tools/compiled
-  stage "data plane, compiled" 300 $BIN/python -m pytest --quiet --junitxml="$PWD/$REPORTS/compiled.xml" -n 2 \
+  stage "compile" 900 $BIN/python scripts/compile.py --quick --copy .tools/compiled
+  stage "data plane, compiled" 900 $BIN/python -m pytest --quiet --junitxml="$PWD/$REPORTS/compiled.xml" -n 2 \
     --rootdir .tools/compiled --config-file .tools/compiled/pyproject.toml \
     .tools/compiled/tests/unit/gateway .tools/compiled/tests/integration/gateway
 }

@@ -107,6 +107,7 @@ class DataPlane:
         access_log: Callable[[bytes], None],
         rng: random.Random,
         wall: Callable[[], float],
+        now: Callable[[], float] | None = None,
         workers: int = 1,
         environ: Mapping[str, str] = os.environ,
         memory: NodeMemory | None = None,
@@ -114,14 +115,15 @@ class DataPlane:
         spans: Spans | None = None,
         keys_again_after_s: float = AGAIN_AFTER_S,
     ) -> None:
-        """`access_log` takes one line a request; `wall` is Unix time, for people to read; `workers` share the node.
+        """`access_log` takes one line a request; `wall` is Unix time, for people to read; `now` is monotonic,
+        the loop's own unless given; `workers` share the node.
 
         `environ` holds what references to secrets name; `memory` is what the workers know together; `audit` keeps what
         residency refused and what crossed a border; `spans` takes traces away; `keys_again_after_s` after a fetch of
         an issuer's keys, a token by an unknown one may cause the next.
         """
         self.loop = asyncio.get_running_loop()
-        self.now: Callable[[], float] = self.loop.time
+        self.now = now or self.loop.time
         self.node_id = node_id
         self.workers = max(1, workers)
         self.rng = rng

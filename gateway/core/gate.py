@@ -6,7 +6,7 @@
 The operator's orders come first, then the prober's verdict: what a snapshot knows. What a worker learns between two
 snapshots (ejected, breaker, unreachable) is put on top in gateway/core/standing.py, so that no two gates can wait for
 each other. Two rules keep it live: an endpoint never probed may serve, and a down
-verdict that nobody has confirmed for ten intervals admits trial requests.
+verdict that nobody has confirmed for long admits trial requests.
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, Final
 
+from config.core.staleness import stale_after_s
 from gateway.core import reasons
 from gateway.messages import Health, OperatorState
-
-STALE_AFTER_INTERVALS: Final = 10
-"""Fewer, and a slow control process would look dead; more, and a recovered endpoint would wait for nobody."""
-
 
 NO_ORDER: Final = OperatorState()
 
@@ -159,7 +156,7 @@ def build_pool(
         over = passes(endpoint, in_panic=in_panic)
         if over is None:
             tiers.setdefault(key, []).append(endpoint)
-        elif over.reason == reasons.PROBE_DOWN and verdict_age_s >= STALE_AFTER_INTERVALS * endpoint.probe_interval_s:
+        elif over.reason == reasons.PROBE_DOWN and verdict_age_s >= stale_after_s(endpoint.probe_interval_s):
             trials.append(endpoint)
         else:
             passed_over.append(over)

@@ -510,6 +510,7 @@ class Exchange:
 
     def _open_tunnel(self, connection: Upstream, head: ResponseHead) -> None:
         self.answer_started = True
+        self._stop_timers()  # it is answered; how long a tunnel may last is not theirs to say
         self._give_place_back()
         lines = self.client.via_line if self.session is None else self.client.via_line + self.session.line
         self.client.write(forwarding.switching(head, via_line=lines, request_id=self.request_id))
@@ -549,6 +550,11 @@ class Exchange:
         """Time has passed: an attempt, wherever one may go now."""
         if not self.is_over:
             self.attempt(self.next_endpoint())
+
+    def _stop_timers(self) -> None:
+        if self._timers is not None:
+            for timer in self._timers:
+                timer.cancel()
 
     def _on_total_timeout(self) -> None:
         if not self.is_over:
@@ -620,9 +626,7 @@ class Exchange:
             self._whole.free()
         if self._shaped is not None:
             self._shaped.is_dropped = True
-        if self._timers is not None:
-            for timer in self._timers:
-                timer.cancel()
+        self._stop_timers()
         if self.mirror_copy is not None:
             self.mirror_copy.on_original_over()
         runtime, endpoint = self.runtime, self.endpoint

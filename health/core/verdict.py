@@ -26,6 +26,7 @@ from typing import Literal
 
 import msgspec
 
+from config.core.staleness import stale_after_s
 from health.core.probe import ProbeResult, ProbeSettings, ProbeTarget, spell_seconds
 
 Health = Literal["untested", "up", "down"]
@@ -40,9 +41,6 @@ MAX_DAMPING = 8
 
 SLOW_SHARE = 0.5
 """Of the time that a probe is given: what takes longer on average will fail when it gets only twice as slow."""
-
-STALE_AFTER_INTERVALS = 10
-"""A saved verdict without a probe for so long is forgotten; data planes give up a down verdict at the same age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ class EndpointLedger:
         that was set back makes of any past, counts as just now.
         """
         probed = saved.since if saved.last is None else saved.last.at
-        if self.health != "untested" or now - probed > STALE_AFTER_INTERVALS * self.settings.interval_s:
+        if self.health != "untested" or now - probed > stale_after_s(self.settings.interval_s):
             return False
         self.health, self.reason, self.since = saved.health, saved.reason, saved.since
         self.successes, self.failures, self.last = saved.successes, saved.failures, saved.last

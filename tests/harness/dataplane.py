@@ -139,6 +139,8 @@ class Bench:
         self.lost = 0
         self.wall = 1_700_000_000.0
         """What the data plane believes the time to be."""
+        self.later_s = 0.0
+        """What its monotonic clock is ahead of ours."""
         self.states: dict[str, EndpointState] = {}
         self.operator: dict[str, OperatorState] = {}
         self.ejected: dict[str, float] = {}
@@ -157,6 +159,7 @@ class Bench:
             access_log=lambda line: self.log.append(json.loads(line)),
             rng=random.Random(1),
             wall=lambda: self.wall,
+            now=lambda: asyncio.get_running_loop().time() + self.later_s,
             audit=self,
             spans=self.spans,
             keys_again_after_s=self._keys_again_after_s,

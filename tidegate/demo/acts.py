@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tidegate.demo import promises
 from tidegate.demo.promises import Promise
-from tidegate.demo.setting import HEALTH_BOUND_S, MARGIN_S, PROBE_INTERVAL_S, PROFILE_HOME, PROFILE_TYPE
+from tidegate.demo.setting import HEALTH_BOUND_S, MARGIN_S, PROFILE_HOME, PROFILE_TYPE
 from tidegate.demo.stage import SHOWN_WITHIN_S, Act, Outcome, Stage, away_from, on
 from tidegate.demo.traffic import RATE_PER_REGION
 
@@ -18,8 +18,6 @@ ENOUGH_BOUND = 6
 """The same for the bound route, which is asked less often."""
 CROWD_RATE = 5 * RATE_PER_REGION
 """Requests a second of the clients whose node loses processes: so many that a dying process holds some."""
-OLD_VERDICT_S = 11 * PROBE_INTERVAL_S
-"""A verdict not confirmed for ten intervals has gone stale; one that was confirmed all the time has not."""
 HOME = {region: region for region in ("eu-west", "us-east", "ap-south")}
 
 
@@ -180,11 +178,6 @@ async def _processes_die(stage: Stage, region: str, down: str) -> Outcome:
     worker_gone, worker_back = await stage.replaced(region, "worker 0")
     await stage.watch_traffic(ENOUGH, since=worker_gone)
     with_worker = [answer for answer in await stage.answers(since=first) if answer.region == region]
-    await stage.wait_for(
-        lambda: stage.clock() >= began + OLD_VERDICT_S,
-        within_s=OLD_VERDICT_S,
-        what=f"the verdict on {down} to be an old one",
-    )
     second = stage.clock()
     control_gone, control_back = await stage.replaced(region, "control")
     await stage.watch_traffic(ENOUGH, since=control_back)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from config.core.staleness import stale_after_s
 from gateway.errors import PublicationRefused
 from gateway.messages import EndpointState, Parts, Publication, ResolvedEndpoint
 from tests.harness.dataplane import Bench, Connection, always_ok, until
@@ -99,12 +100,13 @@ async def test_an_endpoint_that_is_removed_is_forgotten() -> None:
 
 
 async def test_a_down_verdict_that_nobody_confirms_is_tried_and_given_up() -> None:
-    async with Bench(service={"health_check": {"interval": "250ms", "timeout": "100ms"}}) as bench:
+    async with Bench() as bench:
         endpoint = await bench.endpoint()
         bench.states[f"api/eu/127.0.0.1:{endpoint.port}"] = EndpointState("down", "connection refused")
         await bench.publish()
         assert (await bench.ask(GET)).status == 503
         snapshot = bench.plane.snapshot
+        bench.later_s = stale_after_s(5.0)
         await until(lambda: bench.plane.snapshot is not snapshot, "the verdict has gone stale")
         async with asyncio.timeout(10):
             while (await bench.ask(GET)).status == 503:

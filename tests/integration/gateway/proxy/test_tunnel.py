@@ -133,6 +133,24 @@ async def test_an_endpoint_that_ends_the_tunnel_is_heard_to_its_last_byte() -> N
         assert len(await client.rest()) == 1_000_000
 
 
+async def test_a_tunnel_outlives_the_time_that_an_answer_may_take_and_is_told_once() -> None:
+    async with Bench(service={"timeouts": {"total": "100ms"}}) as bench:
+        await bench.endpoint(echo)
+        await bench.publish()
+        client = await bench.connect()
+        await client.send(HANDSHAKE)
+        await client.head()
+        assert await client.exactly(5) == b"hello"
+        is_past = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.2, is_past.set)
+        await is_past.wait()
+        await client.send(b"still there")
+        assert await client.exactly(11) == b"still there"
+        client.close()
+        await until(lambda: bool(bench.log), "the tunnel has ended")
+        assert [(line["status"], line.get("reason")) for line in bench.log] == [(101, None)]
+
+
 async def test_tunnels_are_counted_and_bounded() -> None:
     async with Bench(listener={"limits": {"max_streams": 1}}) as bench:
         await bench.endpoint(echo)

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.gate import MAX_SEQUENCE, STALE_AFTER_INTERVALS, Endpoint, build_pool, spread
+from config.core.staleness import stale_after_s
+from gateway.core.gate import MAX_SEQUENCE, Endpoint, build_pool, spread
 from gateway.messages import OperatorState
 
 
@@ -59,8 +60,8 @@ def test_priorities_come_in_order_and_backups_last() -> None:
 
 def test_a_down_verdict_that_nobody_confirms_admits_trials() -> None:
     down = endpoint("a", health="down")
-    fresh = build_pool("api", "eu", [down], verdict_age_s=STALE_AFTER_INTERVALS * 5.0 - 0.1)
-    stale = build_pool("api", "eu", [down], verdict_age_s=STALE_AFTER_INTERVALS * 5.0)
+    fresh = build_pool("api", "eu", [down], verdict_age_s=stale_after_s(5.0) - 0.1)
+    stale = build_pool("api", "eu", [down], verdict_age_s=stale_after_s(5.0))
     assert (fresh.trials, len(fresh.passed_over)) == ((), 1)
     assert (names(stale.trials), stale.passed_over) == (["a"], ())
 

@@ -10,7 +10,6 @@ environment       config/environment.py    TIDEGATE_NODE__REGION and its like
 secrets           config/secrets.py        env:NAME and file:path, resolved late, never dumped
 changes           config/file_changes.py    has one of these files changed?
 sense             config/crosschecks.py    what no single value can know: references, overlaps, unsafe relations
-not yet           config/unbuilt.py        options whose feature is not built are refused, by name
 together          config/loader.py         a file in; a `Loaded` configuration, or every problem at once, out
 editors           config/schema.py         the same models as JSON Schema
 residency         config/core/residency.py one policy, one question: may this data go there

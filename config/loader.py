@@ -1,6 +1,6 @@
 """A file in; a configuration that can be trusted, or every mistake at once, out.
 
-    text -> document -> host's defaults -> environment -> unbuilt? -> models -> secrets, files, cross-checks -> Loaded
+    text -> document -> host's defaults -> environment -> models -> secrets, files, cross-checks -> Loaded
 
 All steps report through `Problem`; only the last line raises. Steps that need a sound configuration run on what
 remains without the broken values wherever that can be done without inventing follow-up mistakes.
@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from config import crosschecks, environment, faults, unbuilt
+from config import crosschecks, environment, faults
 from config import document as documents
 from config.digests import digest, shared_digest
 from config.document import Data, Document
@@ -41,7 +41,7 @@ class Loaded:
     """The same of what all nodes of a system have in common."""
 
 
-def load_file(path: Path, *, environ: Mapping[str, str], refuse_unbuilt: bool = True) -> Loaded:
+def load_file(path: Path, *, environ: Mapping[str, str]) -> Loaded:
     """Raises ConfigurationError with all problems, also when the file cannot be read."""
     try:
         content = path.read_bytes()
@@ -52,7 +52,7 @@ def load_file(path: Path, *, environ: Mapping[str, str], refuse_unbuilt: bool = 
     text, problems = documents.decode(content, file=str(path))
     if problems:
         raise ConfigurationError(problems)
-    return load_text(text, file=path, environ=environ, refuse_unbuilt=refuse_unbuilt)
+    return load_text(text, file=path, environ=environ)
 
 
 def load_text(
@@ -60,13 +60,9 @@ def load_text(
     *,
     file: Path,
     environ: Mapping[str, str],
-    refuse_unbuilt: bool = True,
     host_name: str | None = None,
 ) -> Loaded:
-    """The same for text that was read already; relative paths start at the folder of `file`.
-
-    `refuse_unbuilt=False` takes options whose feature does not exist yet, as only editors and tests may want.
-    """
+    """The same for text that was read already; relative paths start at the folder of `file`."""
     document = documents.parse(text, file=str(file))
     problems = document.problems
     if not isinstance(document.root, dict):
@@ -76,8 +72,6 @@ def load_text(
     _fill_in_listeners(document.root)
     problems.extend(environment.apply(document, environ))
     _fill_in_node(document.root, host_name or socket.gethostname())
-    if refuse_unbuilt:
-        problems.extend(unbuilt.refusals(document))
     folder = file.absolute().parent
     config, ignoring = _validated(document, folder)
     if config is not None:

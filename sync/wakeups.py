@@ -11,7 +11,8 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._positions: dict[str, int] = {}
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[None], None]] = {}
+        """In the order in which they came, in which they are woken: what comes of it must not depend on addresses."""
 
     def waiting(self, stream: str) -> int:
         """How many wait for it."""
@@ -33,14 +34,14 @@ class Wakeups:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         for stream in positions:
-            self._waiting.setdefault(stream, set()).add(waiter)
+            self._waiting.setdefault(stream, {})[waiter] = None
         timer = loop.call_later(timeout_s, _wake, waiter)
         try:
             await waiter
         finally:
             timer.cancel()
             for stream in positions:
-                self._waiting[stream].discard(waiter)
+                self._waiting[stream].pop(waiter, None)
         return self._is_any_beyond(positions)
 
     def _is_any_beyond(self, positions: Mapping[str, int]) -> bool:

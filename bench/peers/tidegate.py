@@ -16,8 +16,6 @@ from typing import Any
 from bench.fetching import fetch
 from bench.peers.exposition import total
 from bench.setting import IDLE_S, MAX_CLIENTS, MAX_UPSTREAM, Launch, Place, Setting, route_paths
-from config.loader import load_text
-from config.problems import ConfigurationError
 
 
 class Tidegate:
@@ -33,14 +31,6 @@ class Tidegate:
         return metadata.version("tidegate")
 
     def refuses(self, setting: Setting, place: Place) -> str | None:
-        text = json.dumps(configuration(setting, place))
-        try:
-            load_text(text, file=place.directory / "tidegate.yaml", environ={})
-        except ConfigurationError as error:
-            unbuilt = [problem for problem in error.problems if "does not have yet" in problem.found]
-            if len(unbuilt) < len(error.problems):
-                raise  # a mistake of ours in the file
-            return f"not built: {', '.join(sorted({problem.path for problem in unbuilt}))}"
         return None
 
     def prepare(self, setting: Setting, place: Place) -> Launch:

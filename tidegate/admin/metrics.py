@@ -23,6 +23,7 @@ from gateway.messages import DURATION_BUCKETS_S, ServiceCount
 from tidegate.admin import readiness
 from tidegate.admin.mesh_metrics import mesh_metrics
 from tidegate.admin.operator_metrics import operator_metrics
+from tidegate.admin.summary_metrics import summed
 from tidegate.admin.sync_metrics import sync_metrics
 from tidegate.node.control import Control
 
@@ -37,6 +38,10 @@ class NodeCollector(Collector):
         self._control = control
 
     def collect(self) -> Iterator[Metric]:
+        metrics = self._control.configuration.loaded.config.observability.metrics
+        return summed(self._detailed()) if metrics.granularity == "summary" else self._detailed()
+
+    def _detailed(self) -> Iterator[Metric]:
         yield from self._requests()
         yield from self._data_planes()
         yield from self._admission()

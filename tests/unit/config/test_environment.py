@@ -125,12 +125,3 @@ def test_a_variable_that_the_file_refers_to_is_no_override() -> None:
 )
 def test_a_mistake_in_a_variable_names_the_variable(environ: dict[str, str], said: str) -> None:
     assert complaints(file(rest="node: {id: a}"), environ=environ) == [said]
-
-
-def test_an_unbuilt_option_is_refused_from_the_environment_too() -> None:
-    environ = {"TIDEGATE_OBSERVABILITY__METRICS__GRANULARITY": "summary"}
-    assert complaints(file(), environ=environ, refuse_unbuilt=True) == [
-        "environment variable TIDEGATE_OBSERVABILITY__METRICS__GRANULARITY observability.metrics.granularity: "
-        "found granularity: summary, which this version of Tidegate does not have yet, "
-        "expected detailed; change or remove granularity"
-    ]

@@ -120,7 +120,7 @@ def test_what_is_there_is_not_complained_of(tmp_path: Path) -> None:
         rest="residency: {default: allow}\n"
         "sync: {collections: [{name: a, data_type: b, conflict: {custom: 'mine.merging:merge'}}]}",
     )
-    loaded = load_text(text, file=tmp_path / "t.yaml", environ={}, refuse_unbuilt=False)
+    loaded = load_text(text, file=tmp_path / "t.yaml", environ={})
     assert [one.severity for one in loaded.warnings] == ["warning"]
     tls = loaded.config.services[0].upstream_tls
     assert tls is not None
@@ -135,6 +135,6 @@ def test_a_module_that_is_no_python_is_told(tmp_path: Path) -> None:
     )
     (tmp_path / "t.yaml").write_text(text)
     with pytest.raises(ConfigurationError) as raised:
-        load_text(text, file=tmp_path / "t.yaml", environ={}, refuse_unbuilt=False)
+        load_text(text, file=tmp_path / "t.yaml", environ={})
     errors = [one for one in raised.value.problems if one.severity == "error"]
     assert [(one.path, one.expected) for one in errors] == [("sync.collections[0].conflict.custom", "a Python module")]

@@ -34,20 +34,17 @@ def file(
 
 
 def accepted(text: str, *, environ: Mapping[str, str] | None = None) -> Config:
-    """The configuration; options that are not built yet are taken too."""
-    return load_text(text, file=FILE, environ=environ or {}, refuse_unbuilt=False, host_name="host-1").config
+    return load_text(text, file=FILE, environ=environ or {}, host_name="host-1").config
 
 
-def complaints(text: str, *, environ: Mapping[str, str] | None = None, refuse_unbuilt: bool = False) -> list[str]:
+def complaints(text: str, *, environ: Mapping[str, str] | None = None) -> list[str]:
     """Everything that is said about the text, errors and warnings, as a person reads it."""
-    return [str(one) for one in problems(text, environ=environ, refuse_unbuilt=refuse_unbuilt)]
+    return [str(one) for one in problems(text, environ=environ)]
 
 
-def problems(
-    text: str, *, environ: Mapping[str, str] | None = None, refuse_unbuilt: bool = False
-) -> tuple[Problem, ...]:
+def problems(text: str, *, environ: Mapping[str, str] | None = None) -> tuple[Problem, ...]:
     try:
-        loaded = load_text(text, file=FILE, environ=environ or {}, refuse_unbuilt=refuse_unbuilt, host_name="host-1")
+        loaded = load_text(text, file=FILE, environ=environ or {}, host_name="host-1")
     except ConfigurationError as error:
         return error.problems
     return loaded.warnings

@@ -43,6 +43,17 @@ async def test_reports_of_all_data_planes_are_one_set_of_counters(house: House) 
     assert found["tidegate_upstream_failures_total", (("endpoint", ENDPOINT), ("stage", "connect"))] == 4
 
 
+async def test_where_only_sums_are_wanted_no_series_is_of_one_route(house: House) -> None:
+    house.document["observability"] = {"metrics": {"granularity": "summary"}}
+    house.write()
+    control = house.control()
+    await connect(house, control, 0, Report(1, 3, 1, [routes(4), routes(1, status=503)], []))
+    found = samples(control)
+    assert found["tidegate_requests_total", (("reason", ""), ("status", "200"))] == 4
+    assert found["tidegate_request_duration_seconds_count", ()] == 5
+    assert not any("route" in dict(labels) or "endpoint" in dict(labels) for _, labels in found)
+
+
 async def test_copies_are_counted_by_what_became_of_them(house: House) -> None:
     control = house.control()
     await connect(house, control, 0, Report(1, 0, 0, [], [], mirrors=[MirrorCount("r", "shadow", "5xx", 3)]))

@@ -24,17 +24,20 @@ class Report:
     """That went through gateways."""
 
 
-def shrunk(again: Callable[[Collection[str]], Report], report: Report) -> Report:
+def shrunk(again: Callable[[Collection[str]], Report], report: Report, *, most_runs: int | None = None) -> Report:
     """The same failure with as few faults as it takes: each is left out that can be, until none can.
 
-    `again` runs the seed without the faults of these numbers.
+    `again` runs the seed without the faults of these numbers; after `most_runs` of it, what was found so far will do.
     """
     left_out: set[str] = set()
-    is_smaller = True
+    is_smaller, runs = True, 0
     while is_smaller:
         is_smaller = False
         for fault in report.faults:
             number = fault.partition(" ")[0]
+            if runs == most_runs:
+                return report
+            runs += 1
             fewer = again({*left_out, number})
             if fewer.violations:
                 left_out.add(number)

@@ -27,6 +27,6 @@ def run(seed: int, left_out: Collection[str] = ()) -> Report:
         gc.collect()
 
 
-def shrink(report: Report) -> Report:
-    """The same failure with the fewest faults."""
-    return shrunk(partial(run, report.seed), report)
+def shrink(report: Report, most_runs: int | None = None) -> Report:
+    """The same failure with the fewest faults that so many runs find."""
+    return shrunk(partial(run, report.seed), report, most_runs=most_runs)

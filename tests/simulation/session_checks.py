@@ -33,7 +33,7 @@ def sessions(mesh: MeshOfStores, history: History) -> Iterator[str]:
 
 
 def _backwards(mesh: MeshOfStores, earlier: Seen, later: Seen, recorded: set[Dot]) -> Iterator[str]:
-    archive = mesh.archive[later.stream]
+    archive = mesh.archive.get(later.stream, {})
     for origin, seq in earlier.state.context.items():
         # A delete that everybody has seen is forgotten, and with it what its key had seen.
         if not covers(later.state.context, origin, seq) and not covers(later.applied, origin, seq):

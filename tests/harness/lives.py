@@ -67,9 +67,20 @@ class LivesLoop(VirtualLoop):
         self._grains = 0
         self.troubles: list[str] = []
         """What failed and nobody has asked about: defects."""
-        self.lets_go = False
-        """At the end: the dead may be cancelled too."""
+        self._dropped: list[tuple[asyncio.Handle, Callable[..., object], tuple[Any, ...], Context | None]] = []
+        """What the dead were about to do."""
+        self._lets_go = False
         self.set_exception_handler(self._trouble)
+
+    def let_go(self) -> None:
+        """At the end all else is cancelled, the dead too: what was dropped of them is done after all, for a task that
+        was never begun, or never woken, cannot be cancelled and would be waited for without end."""
+        self._lets_go = True
+        for task in asyncio.all_tasks(self) - {asyncio.current_task(self)}:
+            task.cancel()
+        for handle, callback, args, context in self._dropped:
+            if not handle.cancelled():
+                super().call_soon(callback, *args, context=context)
 
     def _trouble(self, loop: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
         if "was destroyed but it is pending" not in facts["message"]:  # so end the dead
@@ -79,10 +90,12 @@ class LivesLoop(VirtualLoop):
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         life = _LIFE.get() if context is None else context.get(_LIFE)
-        if life is None or self.lets_go:
+        if life is None or self._lets_go:
             return super().call_soon(callback, *args, context=context)
         if life.is_over:
-            return asyncio.Handle(callback, args, self, context)
+            handle = asyncio.Handle(callback, args, self, context)
+            self._dropped.append((handle, callback, args, context))
+            return handle
         if life.stands_until > self.time():
             return self.call_at(life.stands_until, callback, *args, context=context)
         return super().call_soon(callback, *args, context=context)
@@ -91,13 +104,15 @@ class LivesLoop(VirtualLoop):
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         life = _LIFE.get() if context is None else context.get(_LIFE)
-        if life is None or self.lets_go:
+        if life is None or self._lets_go:
             return super().call_at(when, callback, *args, context=context)
 
         def due() -> None:
-            if (life.is_over and not self.lets_go) or handle.cancelled():
+            if handle.cancelled():
                 return
-            if life.stands_until > self.time() and not self.lets_go:
+            if life.is_over and not self._lets_go:
+                self._dropped.append((handle, callback, args, context))
+            elif life.stands_until > self.time() and not self._lets_go:
                 self._grains += 1
                 at = life.stands_until + GRAIN_S * (self._grains % 10_000)
                 super(LivesLoop, self).call_at(at, due, context=context)

@@ -71,8 +71,23 @@ def test_a_process_stands_still_and_goes_on_late_and_a_dead_one_never() -> None:
         killed.end()
         await asyncio.sleep(4.2)
         found = list(seen)
-        loop.lets_go = True
+        loop.let_go()
         return found
 
     seen = virtual_time.run(main(), loop=LivesLoop)
     assert seen == [("paused", 1.0), ("killed", 1.0), ("paused", 4.5), ("paused", 5.5)]
+
+
+def test_a_run_ends_although_a_dead_process_has_tasks_that_never_began() -> None:
+    async def main() -> list[asyncio.Task[None]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, LivesLoop)
+        dead = Life("dead")
+        dead.end()
+        tasks = [dead.spawn(asyncio.sleep(1.0), name="what was asked of it too late")]
+        await asyncio.sleep(2.0)
+        assert not tasks[0].done()
+        loop.let_go()
+        return tasks
+
+    assert [task.cancelled() for task in virtual_time.run(main(), loop=LivesLoop)] == [True]

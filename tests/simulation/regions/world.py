@@ -150,7 +150,7 @@ async def _play(seed: int, mutate: Mutation | None, left_out: frozenset[str]) ->
         return await _live(world)
     finally:
         world.restore()
-        loop.lets_go = True
+        loop.let_go()
 
 
 def made(seed: int, left_out: frozenset[str] = frozenset()) -> World:

@@ -210,6 +210,12 @@ class Bench:
         self._endpoints.append({"region": region, "address": address, **fields})
         return f"api/{region}/{address}"
 
+    def dead_address(self, *, region: str = "eu", **fields: Any) -> str:
+        """One where nobody listens, and nobody can begin to, the data plane itself neither; returns its id."""
+        held = self._stack.enter_context(socket.socket())
+        held.bind(("127.0.0.1", 0))
+        return self.add_address(f"127.0.0.1:{held.getsockname()[1]}", region=region, **fields)
+
     async def service(self, name: str, script: Script = always_ok, *, region: str = "eu") -> ScriptedEndpoint:
         """Another service with one endpoint; it joins the configuration at the next `publish`."""
         endpoint = await self.endpoint(script, region=region)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gateway.messages import EndpointState
-from tests.harness.dataplane import Bench, Connection, ScriptedEndpoint, always_ok, free_port, until
+from tests.harness.dataplane import Bench, Connection, ScriptedEndpoint, always_ok, until
 
 BODY = b"secret-of-a-client"
 POST = b"PUT /p HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
@@ -81,7 +81,7 @@ async def test_with_every_allowed_region_failing_nothing_reaches_the_others(fail
 @pytest.mark.parametrize("is_known", [True, False])
 async def test_with_every_allowed_region_dead_nothing_reaches_the_others_and_the_rule_is_named(is_known: bool) -> None:
     async with bench() as here:
-        dead = [here.add_address(f"127.0.0.1:{free_port()}", region=region) for region in ("eu", "ie")]
+        dead = [here.dead_address(region=region) for region in ("eu", "ie")]
         forbidden = await here.endpoint(region="us")
         if is_known:
             here.states |= {name: EndpointState("down", "connection refused") for name in dead}
@@ -120,7 +120,7 @@ async def test_a_spill_goes_to_allowed_regions_only() -> None:
 async def test_a_transfer_to_another_region_is_on_record_with_its_rule() -> None:
     route = {**BOUND, "region_routing": {"strategy": "failover"}}
     async with bench(route=route, service={}) as here:
-        here.add_address(f"127.0.0.1:{free_port()}", region="eu")
+        here.dead_address(region="eu")
         await here.endpoint(region="ie")
         await here.publish()
         reply = await here.ask(POST)
@@ -133,7 +133,7 @@ async def test_a_transfer_to_another_region_is_on_record_with_its_rule() -> None
 
 async def test_without_an_audit_nothing_is_recorded() -> None:
     async with bench(document={"residency": {"rules": RESIDENCY["rules"]}}) as here:
-        here.add_address(f"127.0.0.1:{free_port()}", region="eu")
+        here.dead_address(region="eu")
         await here.publish()
         assert (await here.ask(POST)).status in {502, 503}
         assert here.audited == []

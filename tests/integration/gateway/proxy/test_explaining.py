@@ -8,7 +8,7 @@ import pytest
 
 from config.core.signing import Signer
 from gateway.core.debugging import sealed
-from tests.harness.dataplane import Bench, free_port
+from tests.harness.dataplane import Bench
 
 KEY = "k" * 32
 DOCUMENT: dict[str, Any] = {
@@ -33,7 +33,7 @@ def field(bench: Bench, key: str = KEY) -> bytes:
 async def test_the_answer_names_the_explanation_of_what_was_decided_and_what_came_of_it() -> None:
     service = {"load_balancing": {"algorithm": "round_robin"}}
     async with Bench(document=DOCUMENT, service=service) as bench:
-        dead = bench.add_address(f"127.0.0.1:{free_port()}")
+        dead = bench.dead_address()
         endpoint = await bench.endpoint()
         await bench.publish()
         client = await bench.connect()

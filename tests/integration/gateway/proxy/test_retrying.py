@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.harness.dataplane import Bench, Connection, always_ok, free_port, never_answer, until
+from tests.harness.dataplane import Bench, Connection, always_ok, never_answer, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 async def test_a_refused_connection_is_followed_by_another_endpoint_even_for_post() -> None:
     async with Bench(service={"load_balancing": {"algorithm": "round_robin"}}) as bench:
-        dead = bench.add_address(f"127.0.0.1:{free_port()}")
+        dead = bench.dead_address()
         endpoint = await bench.endpoint()
         await bench.publish()
         reply = await bench.ask(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
@@ -23,7 +23,7 @@ async def test_a_refused_connection_is_followed_by_another_endpoint_even_for_pos
 
 async def test_the_next_region_serves_when_this_one_is_gone() -> None:
     async with Bench(route={"region_routing": {"strategy": "failover"}}) as bench:
-        bench.add_address(f"127.0.0.1:{free_port()}", region="eu")
+        bench.dead_address(region="eu")
         await bench.endpoint(region="us")
         await bench.publish()
         assert (await bench.ask(GET)).status == 200
@@ -151,7 +151,7 @@ async def test_a_try_that_takes_too_long_is_given_up_for_another() -> None:
 async def test_when_every_allowed_endpoint_failed_the_rule_that_forbids_others_is_named() -> None:
     document = {"residency": {"rules": [{"data_type": "profile", "allowed_regions": ["eu"]}]}}
     async with Bench(route={"data_types": ["profile"]}, document=document) as bench:
-        bench.add_address(f"127.0.0.1:{free_port()}", region="eu")
+        bench.dead_address(region="eu")
         other = await bench.endpoint(region="us")
         await bench.publish()
         reply = await bench.ask(GET)

@@ -10,7 +10,7 @@ from config.core.signing import Signer
 from gateway.core.hops import Hop, bound_to, field_line
 from gateway.core.trace_context import STRANGERS_PER_S, traceparent
 from gateway.proxy.tracing import ABANDONED, Span
-from tests.harness.dataplane import Bench, Connection, free_port, until
+from tests.harness.dataplane import Bench, Connection, until
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SAMPLED = f"traceparent: 00-{TRACE}-{SPAN}-01\r\n".encode()
@@ -153,7 +153,7 @@ async def test_without_propagation_nobody_hears_and_nobody_is_heard() -> None:
 
 async def test_a_retry_is_a_client_span_of_its_own_and_the_first_one_says_what_went_wrong() -> None:
     async with traced(service=IN_TURN) as bench:
-        dead = bench.add_address(f"127.0.0.1:{free_port()}")
+        dead = bench.dead_address()
         endpoint = await bench.endpoint()
         await bench.publish()
         assert (await bench.ask(get())).status == 200
@@ -229,7 +229,7 @@ async def test_half_an_answer_is_a_fault_of_both() -> None:
 
 async def test_nobody_to_serve_is_told_with_its_reason() -> None:
     async with traced() as bench:
-        bench.add_address(f"127.0.0.1:{free_port()}")
+        bench.dead_address()
         await bench.publish()
         assert (await bench.ask(get())).status == 502
         server, clients = split(bench.spans.all)

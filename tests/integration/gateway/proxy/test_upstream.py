@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.harness.dataplane import Bench, Connection, free_port, until
+from tests.harness.dataplane import Bench, Connection, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -208,7 +208,7 @@ async def test_an_answer_that_stops_coming_is_cut() -> None:
 
 async def test_a_port_that_nobody_listens_on_is_a_502_and_one_that_never_answers_a_504() -> None:
     async with Bench(service={"retries": {"max_retries": 0}}) as bench:
-        bench.add_address(f"127.0.0.1:{free_port()}")
+        bench.dead_address()
         await bench.publish()
         reply = await bench.ask(GET)
         assert (reply.status, reply.field(b"proxy-status")) == (502, b"gw-test; error=connection_refused")

@@ -100,6 +100,8 @@ async def test_a_leader_that_was_frozen_acts_no_more_when_it_is_thawed(tmp_path:
         await leader.until(has_moved, "all know that us leads", within_s=20)
         for node in mesh.nodes.values():
             acts = [one for one in (await told_by(node, "/v1/decisions"))["decisions"] if one["what"] == "promote"]
-            assert [(one["node"], one["outcome"], one["epoch"] > epoch) for one in acts] == [
+            carried = [one for one in acts if one["outcome"] != "refused"]
+            assert [(one["node"], one["outcome"], one["epoch"] > epoch) for one in carried] == [
                 (leader.config["node"]["id"], "done", True)
             ]
+            assert all(one["epoch"] is None for one in acts if one["outcome"] == "refused")

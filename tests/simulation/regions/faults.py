@@ -214,11 +214,13 @@ async def _comes_back_with(world: World, region: str, disk: RegionDisk, rng: ran
 
 
 def _others_are_well(world: World, region: str) -> bool:
-    """One at a time: whoever destroys a majority's memory has destroyed what only they knew."""
+    """One at a time: whoever destroys a majority's memory has destroyed what only they knew. Of one that is down nobody
+    can say: its disk may be an older one that it has yet to find out about."""
     metas = {name: meta for name, disk in world.disks.items() if (meta := _meta(disk)) is not None}
     view = view_of(metas)
     return view is not None and all(
         name in metas
+        and world.is_up(name)
         and metas[name].generation == view.generation >= metas[name].sealed
         and view.members.get(peer_of(name)) == metas[name].incarnation
         for name in REGIONS

@@ -1,7 +1,7 @@
 """Tidegate, as a user starts it: `tidegate serve` with one worker and every default policy on.
 
 Only the worker carries traffic and is compared; the supervisor and the control process (probes, admin API, metrics)
-are accounted beside it. What a setting asks for is not built yet when the configuration refuses it.
+are accounted beside it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,11 +69,6 @@ def test_tidegate_accepts_what_it_is_asked_for_always(place: Place) -> None:
     loaded = load_text(json.dumps(tidegate.configuration(Setting(), place)), file=place.directory / "f", environ={})
     assert loaded.config.observability.access_log.enabled is False
     assert Tidegate().refuses(Setting(), place) is None
-
-
-def test_a_mistake_in_our_own_file_is_no_feature_that_is_not_built(place: Place) -> None:
-    with pytest.raises(Exception, match="not-a-port"):
-        Tidegate().refuses(Setting(), replace(place, backends=("127.0.0.1:not-a-port",)))
 
 
 def test_the_floor_does_nothing_beyond_forwarding(place: Place) -> None:

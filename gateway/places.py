@@ -25,8 +25,12 @@ _HEAD_BYTES: Final = 64
 """Its first byte is the lock under which rows find their caps."""
 FINDING_S: Final = 0.1
 """For the lock under which a row is found, once a cap and worker: who went on without it would use what others share.
-Only a worker that stands still holds it for so long."""
+Only a worker that stands still holds it for so long: it is tried again later, without waiting."""
 PLACES_BYTES: Final = _HEAD_BYTES + ROWS * _ROW_BYTES
+
+
+class RowsBusy(Exception):
+    """Another worker is looking for a row at this moment."""
 
 
 class Places:
@@ -41,10 +45,15 @@ class Places:
         self._cells = struct.Struct(f"<{workers}I")
         self._has_room = me < workers <= MAX_WORKERS
 
-    def row(self, name: str) -> PlaceRow | None:
-        """Where the cap of this name is shared; None where it is not. For a `Part` at once, or another cap takes it."""
-        if not self._has_room or not self._locks.take(self._at, within_s=FINDING_S):
+    def row(self, name: str, *, within_s: float = FINDING_S) -> PlaceRow | None:
+        """Where the cap of this name is shared; None where it is not. For a `Part` at once, or another cap takes it.
+
+        Raises `RowsBusy` where that cannot be said within the time.
+        """
+        if not self._has_room:
             return None
+        if not self._locks.take(self._at, within_s=within_s):
+            raise RowsBusy
         try:
             (mark,) = _MARK.unpack(hashlib.blake2b(name.encode(), digest_size=_MARK.size).digest())
             at = self._find(mark)

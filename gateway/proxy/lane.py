@@ -23,14 +23,14 @@ from gateway.core.policies import part
 from gateway.core.retries import RetryBudget
 from gateway.core.sharing import Part
 from gateway.messages import ServiceCount
-from gateway.places import Places
+from gateway.places import FINDING_S, Places, RowsBusy
 from gateway.proxy.openings import Openings
 from gateway.proxy.roles import Waiter
 
 
-def part_of(places: Places, name: str) -> Part | None:
-    """This worker's of what is shared under the name; None where there is no room for it."""
-    row = places.row(name)
+def part_of(places: Places, name: str, within_s: float) -> Part | None:
+    """This worker's of what is shared under the name; None where there is no room for it. Raises `RowsBusy`."""
+    row = places.row(name, within_s=within_s)
     return None if row is None else Part(row)
 
 
@@ -45,6 +45,7 @@ class Lane:
         "_places",
         "_requests",
         "_told",
+        "_unshared",
         "_usual_limit",
         "budget",
         "bulkhead",
@@ -70,6 +71,8 @@ class Lane:
         """Of the requests at a time, where they are shared."""
         self._connections: Part | None = None
         """Of the connections."""
+        self._unshared: ServicePlan | None = None
+        """Whose places could not be looked for yet: until then it goes on with an equal share."""
         self._usual_limit = bulkhead.limit
         self._is_woken = False
         self._told = (0, 0)
@@ -96,17 +99,21 @@ class Lane:
         self._share(service)
         self.freed()
 
-    def _share(self, service: ServicePlan) -> None:
+    def _share(self, service: ServicePlan, *, within_s: float = FINDING_S) -> None:
         """Take part in what is shared, or no longer."""
         places, policies, bulkhead = self._places, service.policies, self.bulkhead
+        self._unshared = None
         if places is None or service.is_data:
             return
         if policies.adaptive and self._requests is not None:
             self._requests.leave()
             self._requests = None
-        elif not policies.adaptive:
-            self._requests = self._requests or part_of(places, f"requests of {service.id}")
-        self._connections = self._connections or part_of(places, f"connections of {service.id}")
+        try:
+            if not policies.adaptive:
+                self._requests = self._requests or part_of(places, f"requests of {service.id}", within_s)
+            self._connections = self._connections or part_of(places, f"connections of {service.id}", within_s)
+        except RowsBusy:
+            self._unshared = service
         if self._requests is not None:
             self._requests.adopt(policies.max_requests)
             bulkhead.limit = self._requests.usable
@@ -170,6 +177,8 @@ class Lane:
         if self.bulkhead.pending:
             for who in self.bulkhead.overdue(now):
                 who.turn_away()
+        if self._unshared is not None:
+            self._share(self._unshared, within_s=0.0)
         # What was had just now is used in the loop's next turn, and not given back before.
         if self._connections is not None and not (self.bulkhead.pending and self._borrow()):
             self._settle(self._connections)

@@ -75,12 +75,8 @@ class Backend:
 
     async def stop(self) -> None:
         if self._runner is not None:
-            server = self._runner.server
             await self._runner.cleanup()
             self._runner = None
-            await asyncio.sleep(0)
-            if server is not None:
-                await server.shutdown(0.1)  # whoever was accepted in the very turn in which the rest was closed
 
     async def __aenter__(self) -> Self:
         await self.start()

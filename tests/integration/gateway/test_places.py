@@ -6,10 +6,21 @@ import os
 import subprocess
 import sys
 
+from gateway.core.bulkhead import Bulkhead
+from gateway.core.compiling import compile_routing
 from gateway.node_memory import NodeMemory, create
 from gateway.places import MAX_WORKERS, ROWS, PlaceRow, Places
+from gateway.proxy.lane import Lane
+from gateway.proxy.roles import Waiter
+from tests.harness.routing import config, routed
 
 CAP = 40
+HOLDER = """
+import fcntl, sys
+fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
 HAMMER = """
 import mmap, random, struct, sys
 from gateway.core.sharing import Part
@@ -99,3 +110,30 @@ def test_four_processes_never_use_more_than_the_cap_together() -> None:
     assert held == (1, 0, 0, 0)
     os.close(descriptor)
     os.close(uses)
+
+
+def test_a_worker_that_could_not_look_for_its_places_shares_as_soon_as_it_can() -> None:
+    descriptor = create()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(descriptor)],
+        pass_fds=[descriptor],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline()
+    bulkhead: Bulkhead[Waiter] = Bulkhead()
+    lane = Lane(bulkhead, call_soon=lambda call: None, now=0.0, places=places(descriptor))
+    service = {"id": "api", "endpoints": [{"region": "eu", "address": "eu-1:80"}], "concurrency": {"max_requests": 8}}
+    plan = compile_routing(config(routed(), services=[service]), digest="d", now=0.0, workers=2).services["api"]
+    lane.adopt(plan, workers=2, now=0.0)
+    lane.look(0.1)
+    assert bulkhead.limit == 4, "an equal share, as long as another holds the lock"
+    holder.communicate(timeout=60)
+    lane.look(0.2)
+    assert row(places(descriptor, 1), "requests of api").read()[0][0] > 0
+    entered = 0
+    while lane.enter():
+        entered += 1
+    assert entered == 7, "all but the other worker's own place"
+    os.close(descriptor)

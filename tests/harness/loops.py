@@ -2,7 +2,8 @@
 
 CPython's own leaves such a connection open until it is collected, in some later test, which is then told of it
 (https://github.com/python/cpython/issues/109564): accepting takes two turns, and a server may be closed between them.
-Probes come at any time, so that happens to every few hundredth test whose servers are probed. uvloop accepts in one turn.
+Probes come at any time, so that happens to one in some hundred tests whose servers are probed. uvloop accepts in one
+turn.
 """
 
 from __future__ import annotations

@@ -31,6 +31,8 @@ from tidegate.demo.ports import free_ports
 from tidegate.demo.processes import is_gone, session_members
 from tidegate.demo.waiting import until
 
+PATIENCE_S = 30.0
+"""What takes a moment by itself; only a test that fails waits for so long."""
 READY_WITHIN_S = 60.0
 """Three interpreters on two processors that the whole test suite shares; a start has taken 20 s there."""
 
@@ -205,13 +207,13 @@ class Node:
         assert self.supervisor is not None
         self.supervisor.kill()
 
-    async def stop(self, *, within_s: float = 15.0) -> int:
+    async def stop(self, *, within_s: float = PATIENCE_S) -> int:
         """SIGTERM; the exit code."""
         assert self.supervisor is not None
         self.supervisor.terminate()
         return await self.ended(within_s=within_s)
 
-    async def ended(self, *, within_s: float = 15.0) -> int:
+    async def ended(self, *, within_s: float = PATIENCE_S) -> int:
         process = self.supervisor
         assert process is not None
         await self.until(lambda: process.poll() is not None, "serve has ended", within_s=within_s)
@@ -292,7 +294,7 @@ class Node:
         lines = [json.loads(line) for line in self.errors().splitlines() if line.startswith("{")]
         return [line for line in lines if event in line["event"]]
 
-    async def until(self, condition: Callable[[], Any], what: str, *, within_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], Any], what: str, *, within_s: float = PATIENCE_S) -> None:
         await until(condition, within_s=within_s, what=what)
 
     async def gone(self, pid: int) -> None:
@@ -404,7 +406,7 @@ class Traffic:
         self._stopping = True
         await self._group.__aexit__(kind, error, trace)
 
-    async def more(self, count: int, *, within_s: float = 10.0) -> None:
+    async def more(self, count: int, *, within_s: float = PATIENCE_S) -> None:
         """Until so many more requests have ended."""
         goal = self.total + count
         await until(lambda: self.total >= goal, within_s=within_s, what=f"{count} more requests")
@@ -412,7 +414,7 @@ class Traffic:
     async def _client(self) -> None:
         while not self._stopping:
             try:
-                answer = await fetch("GET", f"{self.url}/traffic")
+                answer = await fetch("GET", f"{self.url}/traffic", within_s=READY_WITHIN_S)
             except (OSError, TimeoutError) as error:
                 self.failures.append(f"{type(error).__name__}: {error}")
             else:

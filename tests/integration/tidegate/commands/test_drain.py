@@ -98,7 +98,7 @@ async def two_regions(directory: Path, *, workers: int = 2) -> AsyncIterator[tup
                 return False
             return status["state"] == "ready" and all(one["health"] == "up" for one in status["endpoints"])
 
-        await node.until(all_up, "both regions are up", within_s=20)
+        await node.until(all_up, "both regions are up", within_s=60)
         yield node, eu, us
 
 
@@ -138,7 +138,7 @@ async def test_a_drain_survives_the_control_process_and_the_whole_node(tmp_path:
                 except (OSError, KeyError):
                     return False
 
-            await node.until(is_shown, "the next control process knows of the drain", within_s=20)
+            await node.until(is_shown, "the next control process knows of the drain", within_s=60)
             await traffic.more(50)
         assert traffic.failures == []
         for pid in node.alive():
@@ -152,8 +152,8 @@ async def test_a_drain_survives_the_control_process_and_the_whole_node(tmp_path:
             except OSError:
                 return False
 
-        await node.until(serves, "the node serves again", within_s=20)
-        await node.until(is_shown, "the node started anew knows of the drain", within_s=20)
+        await node.until(serves, "the node serves again", within_s=60)
+        await node.until(is_shown, "the node started anew knows of the drain", within_s=60)
         assert len(eu.requests()) == before, "not one request, from the first on"
         said = (await ask(node, "/v1/decisions"))["decisions"]
         assert [(one["what"], one["outcome"]) for one in said] == [("drain", "done")]
@@ -172,14 +172,14 @@ async def test_a_restart_in_the_middle_goes_on_where_the_drain_was(tmp_path: Pat
         async def is_on_its_way() -> bool:
             return await share() <= 0.8
 
-        await node.until(is_on_its_way, "a fifth is gone", within_s=15)
+        await node.until(is_on_its_way, "a fifth is gone", within_s=60)
         children = (await ask(node, "/v1/status"))["processes"]["children"]
         os.kill(next(one["pid"] for one in children if one["role"] == "control"), signal.SIGKILL)
 
         async def is_back() -> bool:
             return await share() <= 1.0
 
-        await node.until(is_back, "the next control process tells", within_s=15)
+        await node.until(is_back, "the next control process tells", within_s=60)
         assert await share() <= 0.8, "it does not begin again"
         drained = await run(node, "drain", "eu", "--over", "20s", "--wait")
         assert drained.returncode == 0, drained.stderr
@@ -260,7 +260,7 @@ async def test_at_the_deadline_a_websocket_through_workers_is_told_to_come_again
             found.extend([connection] if connection is not None else [])
             return bool(found)
 
-        await node.until(is_connected, "the node tunnels", within_s=20)
+        await node.until(is_connected, "the node tunnels", within_s=60)
         assert (await run(node, "drain", "eu", "--over", "0s")).returncode == 0
         shown: dict[str, Any] = {}
 
@@ -276,7 +276,7 @@ async def test_at_the_deadline_a_websocket_through_workers_is_told_to_come_again
             return (left["streams"], left["in_flight"], left["state"]) == (0, 0, "drained")
 
         operator = {"Authorization": f"Bearer {OPERATOR}"}
-        await node.until(is_counted, "the tunnel is counted as a stream", within_s=20)
+        await node.until(is_counted, "the tunnel is counted as a stream", within_s=60)
         assert (shown["state"], shown["streams"], shown["in_flight"]) == ("draining", 1, 1), "it is waited for"
         said = await run(node, "status")
         assert "region/eu: draining, share 0%, 1 in flight, 1 of them streams" in said.stdout
@@ -285,7 +285,7 @@ async def test_at_the_deadline_a_websocket_through_workers_is_told_to_come_again
             await asyncio.wait_for(found[0].recv(), 20)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
-        await node.until(is_over, "nothing of it is left", within_s=20)
+        await node.until(is_over, "nothing of it is left", within_s=60)
 
 
 async def test_exit_codes_say_refused_misused_and_unreachable(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ async def test_the_region_for_disasters_takes_over_when_the_primary_dies_and_giv
             found = await plan()
             return found is not None and found["plan"]["to"] == "us"
 
-        await node.until(is_ready, "us could follow", within_s=20)
+        await node.until(is_ready, "us could follow", within_s=60)
         for number in range(20):
             assert (await node.get(f"/{number}")).status == 200
         assert us.requests() == [], "no disaster, no traffic, though it is the node's own region"
@@ -79,7 +79,7 @@ async def test_the_region_for_disasters_takes_over_when_the_primary_dies_and_giv
             found = await plan()
             return found is not None and found["primary"] == "us"
 
-        await node.until(has_moved, "us leads", within_s=20)
+        await node.until(has_moved, "us leads", within_s=60)
 
         async def serves() -> bool:
             return (await node.get("/after")).status == 200
@@ -107,7 +107,7 @@ async def test_the_region_for_disasters_takes_over_when_the_primary_dies_and_giv
             votes = (await ask(node, "/v1/failover?to=eu"))["plan"]["candidates"]
             return bool(votes[0]["may"])
 
-        await node.until(is_well, "eu is well again", within_s=20)
+        await node.until(is_well, "eu is well again", within_s=60)
         back = await run(node, "failover", "--failback", "--reason", "repaired", "--json")
         assert back.returncode == 0, back.stderr
         assert json.loads(back.stdout)["primary"] == "eu"

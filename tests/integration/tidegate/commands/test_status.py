@@ -60,7 +60,7 @@ async def test_a_node_that_wants_a_token_declines_without_one(tmp_path: Path) ->
             except OSError:
                 return False
 
-        await node.until(is_up, "the node is ready", within_s=20)
+        await node.until(is_up, "the node is ready", within_s=60)
         declined = await run("status", "--admin", node.admin)
         assert declined.returncode == 4
         assert "bearer token" in declined.stderr

@@ -38,7 +38,7 @@ async def test_a_person_sees_the_state_of_the_data_and_resolves_a_conflict(tmp_p
             return (await ask(node, "GET", "forms/k"))[0] == 300
 
         for node in (eu, us):
-            await node.until(partial(is_conflicted, node), "a conflict", within_s=20)
+            await node.until(partial(is_conflicted, node), "a conflict", within_s=60)
         told = await run(eu, "sync", "status")
         assert told.returncode == 0, told.stderr
         assert "forms" in told.stdout
@@ -55,7 +55,7 @@ async def test_a_person_sees_the_state_of_the_data_and_resolves_a_conflict(tmp_p
         done = await run(eu, "sync", "resolve", "forms", "k", "--choose", theirs, "--reason", "theirs is newer")
         assert (done.returncode, "resolved in place of" in done.stdout) == (0, True), done.stderr
         for node in (eu, us):
-            await node.until(partial(reads, node, "forms/k", b"other"), "the resolution", within_s=20)
+            await node.until(partial(reads, node, "forms/k", b"other"), "the resolution", within_s=60)
         again = await run(us, "sync", "resolve", "forms", "k", "--choose", theirs)
         assert (again.returncode, "one version" in again.stderr) == (4, True), again
         assert "nothing waits" in (await run(us, "sync", "quarantine")).stdout
@@ -82,6 +82,6 @@ async def test_a_function_beside_the_configuration_merges_for_readers_and_status
         eu = mesh["eu"]
         for value in (b"b", b"a"):
             await ask(eu, "PUT", "drafts/k", value)
-        await eu.until(partial(reads, eu, "drafts/k", b"a\nb"), "what the function made", within_s=20)
+        await eu.until(partial(reads, eu, "drafts/k", b"a\nb"), "what the function made", within_s=60)
         told = json.loads((await run(eu, "sync", "status", "--json")).stdout)
         assert told["collections"][0]["resolver"]["version"] == "1"

@@ -44,7 +44,7 @@ async def start(log: Path, session: aiohttp.ClientSession, *more: str) -> Runnin
         except aiohttp.ClientError:
             return False
 
-    await until(listens, within_s=20, what="the backend to listen")
+    await until(listens, within_s=60, what="the backend to listen")
     return running
 
 
@@ -96,7 +96,7 @@ async def test_a_killed_backend_has_logged_the_request_it_never_answered(
 ) -> None:
     async with asyncio.TaskGroup() as group:
         lost = group.create_task(lose(session, backend))
-        await until(lambda: len(backend.lines()) == 1, within_s=5, what="the line in the log", every_s=0.001)
+        await until(lambda: len(backend.lines()) == 1, within_s=60, what="the line in the log", every_s=0.001)
         backend.process.kill()
     assert lost.result()
     assert backend.lines()[0]["path"] == "/feed/7"

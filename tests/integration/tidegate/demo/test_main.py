@@ -121,4 +121,4 @@ async def test_even_a_killed_demo_leaves_nothing_running(lingering: Running) -> 
     started = lingering.descendants()
     lingering.process.kill()
     await lingering.process.wait()
-    await until(lambda: all(is_gone(pid) for pid in started), within_s=20, what="the end of all that it started")
+    await until(lambda: all(is_gone(pid) for pid in started), within_s=60, what="the end of all that it started")

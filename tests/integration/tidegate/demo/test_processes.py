@@ -32,7 +32,7 @@ def program(script: str, tmp_path: Path) -> Program:
 async def test_stopping_ends_the_program_and_what_it_started(tmp_path: Path) -> None:
     one = program(PARENT_OF_ONE, tmp_path)
     one.start()
-    await until(lambda: "started" in one.last_words(), within_s=20, what="its child")
+    await until(lambda: "started" in one.last_words(), within_s=60, what="its child")
     child = int(one.last_words().split()[-1])
     assert set(one.remains()) == {one.pid, child}
     assert not await one.stop(grace_s=0.2)  # the child was not told, so it had to be killed
@@ -43,7 +43,7 @@ async def test_stopping_ends_the_program_and_what_it_started(tmp_path: Path) -> 
 async def test_a_program_that_stops_by_itself_is_not_killed(tmp_path: Path) -> None:
     one = program("print('ready', flush=True); import time; time.sleep(60)", tmp_path)
     one.start()
-    await until(lambda: "ready" in one.last_words(), within_s=20, what="it to start")
+    await until(lambda: "ready" in one.last_words(), within_s=60, what="it to start")
     assert await one.stop(grace_s=10)
     assert not one.is_running
 
@@ -51,7 +51,7 @@ async def test_a_program_that_stops_by_itself_is_not_killed(tmp_path: Path) -> N
 async def test_a_program_deaf_to_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:
     one = program(DEAF, tmp_path)
     one.start()
-    await until(lambda: "deaf" in one.last_words(), within_s=20, what="it to start")
+    await until(lambda: "deaf" in one.last_words(), within_s=60, what="it to start")
     assert not await one.stop(grace_s=0.1)
     assert one.exit_code == -9
 
@@ -60,7 +60,7 @@ async def test_its_end_and_its_last_words_are_known(tmp_path: Path) -> None:
     one = program("import sys; sys.exit('port 8080 is taken')", tmp_path)
     assert (one.pid, one.exit_code, one.last_words(), one.remains()) == (None, None, "", ())
     one.start()
-    await until(lambda: not one.is_running, within_s=20, what="its end")
+    await until(lambda: not one.is_running, within_s=60, what="its end")
     assert (one.exit_code, one.last_words()) == (1, "port 8080 is taken")
 
 

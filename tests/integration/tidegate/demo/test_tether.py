@@ -24,7 +24,7 @@ async def test_a_child_ends_when_its_parent_is_killed() -> None:
     assert not is_gone(child)
     parent.kill()
     await parent.wait()
-    await until(lambda: is_gone(child), within_s=10, what="the end of the child")
+    await until(lambda: is_gone(child), within_s=60, what="the end of the child")
 
 
 async def test_a_program_whose_parent_is_already_gone_is_not_run() -> None:

@@ -42,7 +42,7 @@ async def running(traffic: Traffic) -> AsyncIterator[None]:
 async def collect(gateways: dict[str, str], count: int, **options: float) -> tuple[Answer, ...]:
     traffic = Traffic(gateways, rng=random.Random(1), rate=options.get("rate", 200.0))
     async with running(traffic):
-        await until(lambda: len(traffic.answers()) >= count, within_s=20, what=f"{count} answers")
+        await until(lambda: len(traffic.answers()) >= count, within_s=60, what=f"{count} answers")
     return traffic.answers()
 
 
@@ -109,18 +109,18 @@ async def test_a_server_that_stalls_is_asked_on_time_all_the_same_up_to_the_boun
     async with served(app) as url:
         traffic = Traffic({"eu-west": url}, rng=random.Random(1), rate=2_000.0)
         async with running(traffic):
-            await until(lambda: traffic.held_back > 0, within_s=20, what="the bound")
+            await until(lambda: traffic.held_back > 0, within_s=60, what="the bound")
             assert traffic.in_flight == 100
             assert not traffic.is_settled(until=float("inf"))
             released.set()
-            await until(lambda: len(traffic.answers()) >= 100, within_s=20, what="the answers")
+            await until(lambda: len(traffic.answers()) >= 100, within_s=60, what="the answers")
 
 
 async def test_answers_can_be_asked_for_by_when_they_began() -> None:
     async with served(application(region="eu-west", name="eu-west-1", log=RequestLog(None))) as url:
         traffic = Traffic({"eu-west": url}, rng=random.Random(1), rate=200.0)
         async with running(traffic):
-            await until(lambda: len(traffic.answers()) >= 20, within_s=20, what="20 answers")
+            await until(lambda: len(traffic.answers()) >= 20, within_s=60, what="20 answers")
     answers = traffic.answers()
     middle = sorted(answer.began for answer in answers)[10]
     assert {one.path for one in traffic.answers(since=middle)} == {one.path for one in answers if one.began >= middle}
@@ -143,6 +143,6 @@ async def test_the_clients_of_one_region_can_be_hastened() -> None:
         traffic = Traffic({"eu-west": url, "us-east": url}, rng=random.Random(1), rate=20.0)
         traffic.hasten("us-east", 200.0)
         async with running(traffic):
-            await until(lambda: len(traffic.answers()) >= 100, within_s=20, what="100 answers")
+            await until(lambda: len(traffic.answers()) >= 100, within_s=60, what="100 answers")
     hasty = sum(answer.region == "us-east" for answer in traffic.answers())
     assert hasty > len(traffic.answers()) * 0.7

@@ -85,7 +85,7 @@ async def test_two_redis_servers_and_a_node_bear_the_lease_together_and_any_two_
             await node.until(leads, "the node leads", within_s=40)
             one.kill()
             other.kill()
-            await node.until(does_not_lead, "with the node's own acceptor alone nobody leads", within_s=20)
+            await node.until(does_not_lead, "with the node's own acceptor alone nobody leads", within_s=60)
             other.start()
             await node.until(leads, "one Redis server and the node are a majority", within_s=30)
     finally:

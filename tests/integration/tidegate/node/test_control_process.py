@@ -168,7 +168,7 @@ async def test_a_node_whose_file_went_bad_starts_on_the_last_good_one_and_is_deg
             except OSError:
                 return False
 
-        await node.until(serves, "the node serves", within_s=20)
+        await node.until(serves, "the node serves", within_s=60)
         assert "starting on the last good configuration, degraded" in node.errors()
         ready = await node.ask("/readyz?verbose")
         assert ready.status == 200
@@ -210,7 +210,7 @@ async def test_workers_that_start_while_control_is_away_serve_from_the_disk(tmp_
             except (OSError, TimeoutError):
                 return False
 
-        await node.until(serves, "the replacement serves", within_s=20)
+        await node.until(serves, "the replacement serves", within_s=60)
         assert node.log("serving from the last good configuration on the disk")
 
 

@@ -52,7 +52,7 @@ async def test_no_acknowledged_write_is_lost_by_kill_9_of_sync_and_of_the_databa
         assert [node.log("task failed, starting it again") for node in (eu, us)] == [[], []]
         for node in (eu, us):
             for key, body in done.items():
-                await node.until(partial(reads, node, f"notes/{key}", body), key, within_s=20)
+                await node.until(partial(reads, node, f"notes/{key}", body), key, within_s=60)
 
 
 async def is_refused(node: Node) -> bool:
@@ -96,14 +96,14 @@ async def test_of_two_nodes_on_one_database_one_is_killed_and_nothing_is_lost_an
             await other.until(partial(has, done, killed_at + 60), "writes through the one that is left", within_s=60)
         for key, body in done.items():
             for node in (other, us):
-                await node.until(partial(reads, node, f"notes/{key}", body), key, within_s=20)
+                await node.until(partial(reads, node, f"notes/{key}", body), key, within_s=60)
         await put_until_done(us, "notes/back", b"from us")
-        await other.until(partial(reads, other, "notes/back", b"from us"), "what us wrote", within_s=20)
+        await other.until(partial(reads, other, "notes/back", b"from us"), "what us wrote", within_s=60)
         one.launch()
         await one.until(partial(serves_data, one), "the killed one is back", within_s=60)
         await put_until_done(one, "notes/again", b"by one")
         for node in (other, us):
-            await node.until(partial(reads, node, "notes/again", b"by one"), "what it writes then", within_s=20)
+            await node.until(partial(reads, node, "notes/again", b"by one"), "what it writes then", within_s=60)
         for key, body in done.items():
             assert await reads(one, f"notes/{key}", body), key
         assert {origin_of(told) for told in await versions(us, done)} == {origin_of(await version(us, "again"))}

@@ -97,7 +97,7 @@ async def test_a_leader_that_was_frozen_acts_no_more_when_it_is_thawed(tmp_path:
             shown = [await told_by(node, "/v1/failover") for node in mesh.nodes.values()]
             return all(one.get("primary") == "us" for one in shown)
 
-        await leader.until(has_moved, "all know that us leads", within_s=20)
+        await leader.until(has_moved, "all know that us leads", within_s=60)
         for node in mesh.nodes.values():
             acts = [one for one in (await told_by(node, "/v1/decisions"))["decisions"] if one["what"] == "promote"]
             carried = [one for one in acts if one["outcome"] != "refused"]

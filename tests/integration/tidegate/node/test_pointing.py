@@ -66,7 +66,7 @@ class Town:
         made = self.house.control()
         made.clock = lambda: self.now
         self.house.prober.regions = self.regions  # type: ignore[method-assign]  # what a test sets
-        await until(lambda: bool(made.pointing.problem or points(made)), within_s=20, what="its own first look")
+        await until(lambda: bool(made.pointing.problem or points(made)), within_s=60, what="its own first look")
         return made
 
     def regions(self) -> dict[str, RegionVerdict]:
@@ -192,7 +192,7 @@ async def test_in_a_mesh_the_name_leaves_a_region_that_dies_and_comes_back_and_a
         async def points_to(region: str) -> bool:
             return await records(knot) == {(5, GATEWAYS[region])}
 
-        await us.until(lambda: points_to("eu"), "the name points to the primary", within_s=20)
+        await us.until(lambda: points_to("eu"), "the name points to the primary", within_s=60)
         await mesh.kill("eu")
         await us.until(lambda: points_to("us"), "the name points to the next", within_s=40)
         await mesh.revive("eu")

@@ -142,10 +142,19 @@ async def reads(node: Node, path: str, body: bytes) -> bool:
     return (status, found) == (200, body)
 
 
+async def ask_until_it_has(node: Node, path: str, session: str) -> tuple[int, Any, bytes]:
+    """With its session a client is told to wait where its write is not yet, and nothing else."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            status, headers, body = await ask(node, "GET", path, Tidegate_Session=session)
+            if status != 503 or b"behind_session" not in body:
+                return status, headers, body
+
+
 async def test_what_is_written_in_one_region_is_read_in_the_other_with_its_session(tmp_path: Path) -> None:
     async with two_regions(tmp_path, workers=1) as (eu, us):
         told = await put_until_done(eu, "notes/a", b"hello", Tidegate_Op_Id="desk:1", Content_Type="text/plain")
-        status, headers, body = await ask(us, "GET", "notes/a", Tidegate_Session=told["Tidegate-Session"])
+        status, headers, body = await ask_until_it_has(us, "notes/a", told["Tidegate-Session"])
         assert (status, body, headers["Content-Type"]) == (200, b"hello", "text/plain")
         await us.until(lambda: reads(us, "notes/a", b"hello"), "the note in us")
         status, headers, _ = await ask(us, "PUT", "notes/b", b"v", Tidegate_Write_Level="global")

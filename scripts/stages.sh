@@ -12,9 +12,10 @@ mkdir -p $REPORTS
 lines=()
 failed=0
 running=
+ahead=
 
 # An interrupt ends the stage that runs, with everything that it started.
-trap '[ -z "$running" ] || kill -TERM -- "-$running" 2>/dev/null; exit 130' INT TERM
+trap '[ -z "$running$ahead" ] || kill -TERM -- ${ahead:+"$ahead"} ${running:+"-$running"} 2>/dev/null; exit 130' INT TERM
 
 # stage NAME LIMIT COMMAND...: run it, in its own process group, for at most LIMIT seconds.
 stage() {
@@ -56,9 +57,23 @@ check_stages() {
   tests unit 900 -n 2 tests/unit
 }
 
+# Begin to compile what `compiled` needs, beside stages that keep one processor busy.
+compile_ahead() {
+  (
+    trap 'kill "$!"' TERM
+    $BIN/python scripts/compile.py --quick --copy .tools/compiled </dev/null >$REPORTS/compile.log 2>&1 &
+    wait "$!"
+    echo $? >$REPORTS/compile.exit
+  ) &
+  ahead=$!
+}
+
 # The data plane's tests once more, on its hot modules compiled to C: the same source must behave the same.
 compiled() {
-  stage "compile" 900 $BIN/python scripts/compile.py --quick --copy .tools/compiled
+  # shellcheck disable=SC2016  # the inner shell's arguments
+  stage "compile, what is left" 900 sh -c 'tail --pid="$0" -f /dev/null; cat "$1/compile.log"; exit "$(cat "$1/compile.exit")"' \
+    "$ahead" $REPORTS
+  ahead=
   stage "data plane, compiled" 900 $BIN/python -m pytest --quiet --junitxml="$PWD/$REPORTS/compiled.xml" -n 2 \
     --rootdir .tools/compiled --config-file .tools/compiled/pyproject.toml \
     .tools/compiled/tests/unit/gateway .tools/compiled/tests/integration/gateway

@@ -110,7 +110,8 @@ class Rig:
         def found() -> list[Answer]:
             return [answer for answer in self.traffic.answers(since=since) if counts(answer)]
 
-        await until(lambda: len(found()) >= wanted, within_s=SHOWN_WITHIN_S, what=what)
+        within_s = SHOWN_WITHIN_S + wanted / self.setting.rate
+        await until(lambda: len(found()) >= wanted, within_s=within_s, what=what)
         return min(answer.ended for answer in found()) - since
 
     async def answers(self, *, since: float) -> tuple[Answer, ...]:

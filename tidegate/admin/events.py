@@ -2,8 +2,9 @@
 
     event: state      all of it, once, at the beginning: nobody has to ask for what came before
     event: region     a region's health as reached from here     event: endpoint   an endpoint's
-    event: drain      how far a drain is                          event: decision   a line of the journal
-    event: leader     who leads the nodes, which region leads
+    event: service    a service's                                 event: drain      how far a drain is
+    event: decision   a line of the journal                       event: leader     who leads the nodes, which
+                                                                                    region leads
 
 One look a second, and at once when something is decided. A reader that does not read is hung up on, and comes back to
 a whole `state`; so nothing is queued for anybody.
@@ -31,7 +32,7 @@ MAX_READERS = 64
 SILENCE_S = 15.0
 """A comment after so long, so that proxies and readers know that the line stands."""
 READ_WITHIN_S = 5.0
-KINDS = ("region", "endpoint", "drain", "leader")
+KINDS = ("region", "service", "endpoint", "drain", "leader")
 
 
 class Events:
@@ -82,6 +83,10 @@ def view(control: Control) -> dict[str, dict[str, Any]]:
         "region": {
             name: {"region": name, "health": one.health, "reason": one.reason}
             for name, one in control.prober.regions().items()
+        },
+        "service": {
+            name: {"service": name, "health": one.health, "reason": one.reason}
+            for name, one in control.prober.services().items()
         },
         "endpoint": {
             name: {"endpoint": name, "health": one.health, "reason": one.reason}

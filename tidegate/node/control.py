@@ -180,6 +180,15 @@ class Control:
         return self._agreement.gossip
 
     @property
+    def unreached(self) -> dict[str, str]:
+        """Peers and boards that did not answer when this node last spoke to them, by address, and why."""
+        gossip, boards = self._agreement.gossip, self._agreement.boards
+        return {
+            **(gossip.unreached if gossip is not None else {}),
+            **(boards.unreached if boards is not None else {}),
+        }
+
+    @property
     def run(self) -> str:
         """This run of this node."""
         return self._agreement.run

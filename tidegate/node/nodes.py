@@ -92,7 +92,6 @@ def heard(control: Control) -> list[tuple[SoftRow, Announced]]:
 def listed(control: Control) -> dict[str, Any]:
     """The answer of `GET /v1/nodes`."""
     leader, digest = control.leadership.leader, control.configuration.loaded.shared_digest
-    gossip = control.gossip
     return {
         "leader": leader,
         "epoch": control.leadership.epoch,
@@ -115,9 +114,7 @@ def listed(control: Control) -> dict[str, Any]:
             }
             for row, said in heard(control)
         ],
-        "unreached": [{"address": url, "reason": why} for url, why in sorted(gossip.unreached.items())]
-        if gossip is not None
-        else [],
+        "unreached": [{"address": url, "reason": why} for url, why in sorted(control.unreached.items())],
     }
 
 

@@ -135,7 +135,9 @@ export function Routes({ routes }) {
 
 export function Endpoints({ services, status, ask }) {
   const counted = new Map(status.endpoints.map((one) => [one.endpoint, one]));
-  return html`${services.map(({ service, endpoints }) => html`<${Panel} title=${`Service ${service}`} key=${service}>
+  const verdicts = new Map(status.service_health.map((one) => [one.service, one]));
+  return html`${services.map(({ service, endpoints }) => html`<${Panel} key=${service}
+    title=${html`Service ${service} <${Health} health=${verdicts.get(service)?.health} />`} note=${verdicts.get(service)?.reason}>
     <table><thead><tr><th>endpoint</th><th>region</th><th>health</th><th>why</th><th>probes</th><th>round trip</th>
       <th>in flight</th><th>attempts</th><th>failed</th><th></th></tr></thead>
     <tbody>${endpoints.map((one) => {
@@ -185,6 +187,7 @@ export function Decisions({ decisions }) {
 
 const SAID = {
   region: (one) => `region ${one.region}: ${one.gone ? "gone" : `${one.health}, ${one.reason}`}`,
+  service: (one) => `service ${one.service}: ${one.gone ? "gone" : `${one.health}, ${one.reason}`}`,
   endpoint: (one) => `${one.endpoint}: ${one.gone ? "gone" : `${one.health}, ${one.reason}`}`,
   drain: (one) => `${one.target}: ${one.gone ? "serving again" : `${one.state}, ${percent(one.share)} of its weight`}`,
   decision: (one) => `${one.what} ${one.target} by ${one.author}: ${one.outcome}`,

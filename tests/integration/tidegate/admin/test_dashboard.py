@@ -42,6 +42,8 @@ async def test_a_person_signs_in_sees_the_regions_and_drains_one(tmp_path: Path)
             await page.until("document.querySelectorAll('.card').length === 2")
             assert await page.evaluate("document.querySelectorAll('.world .spot').length") == 2
 
+            await page.until("/Service api ● up\\s+2 of 2 endpoints up/.test(document.body.innerText)")
+
             for _ in range(20):
                 assert (await fetch("GET", node.url + "/hello")).status == 200
             await page.until("document.body.innerText.includes('eu 100 %')")

@@ -115,6 +115,7 @@ async def test_a_store_that_is_lost_stops_decisions_and_no_request_and_is_taken_
         for server in servers:
             server.kill()
         await eu.until(is_frozen, "nobody leads, and all say that decisions are frozen", within_s=60)
+        assert (await told(eu, "/v1/nodes"))["unreached"], "where the nodes' own words do not get through is said"
         refused = await ask(us, "POST", "/v1/regions/us/drain", {"reason": "patching"})
         assert (refused.status, refused.json()["reason"]) == (503, "state_unavailable")
         assert all(await drained()), "what was decided stays in force"
@@ -126,7 +127,8 @@ async def test_a_store_that_is_lost_stops_decisions_and_no_request_and_is_taken_
         async def is_taken_up() -> bool:
             found = [await told(node, "/v1/nodes") for node in nodes]
             led = [one["epoch"] for one in found if one.get("epoch") is not None]
-            return all(one.get("state") == "ok" and len(one["nodes"]) == 3 for one in found) and len(led) == 1
+            well = [one.get("state") == "ok" and len(one["nodes"]) == 3 and not one["unreached"] for one in found]
+            return all(well) and len(led) == 1
 
         await eu.until(is_taken_up, "one leads, and all hear all", within_s=60)
         await before.more(20, within_s=30)

@@ -64,6 +64,7 @@ async def test_a_reader_gets_all_of_it_once_and_then_what_changes(control: Contr
     state = await reader.next("state")
     assert state["leader"][""]["region"] == "eu"
     house.prober.say(EU, "down")
+    assert (await reader.next("service"))["health"] == "down"
     assert await reader.next("endpoint") == {"endpoint": EU, "health": "down", "reason": "probe"}
     await operating.post_drain(control, Target("region", "us"), DrainBody(force=True), author="ann")
     decision = await reader.next("decision")

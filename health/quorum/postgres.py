@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from health.postgres_pool import FAILURES, PostgresPool
 from health.quorum.cells import HINTS_AGAIN_S, CellsUnavailable, Held, is_news
 
 TIMEOUT_S = 3.0
@@ -29,13 +30,12 @@ class PostgresCells:
         self._dsn = dsn
         self._hints_again_s = hints_again_s
         self._cluster = cluster
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
+        self._pool = PostgresPool(dsn, schema=_SCHEMA, size=4, timeout_s=TIMEOUT_S)
 
     async def load(self, register: str | None, *, everything: bool) -> Held:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                pool = await self._opened()
+                pool = await self._pool.opened()
                 if everything:
                     rows = await pool.fetch(
                         "SELECT name, value FROM tidegate_acceptor WHERE cluster = $1", self._cluster
@@ -47,7 +47,7 @@ class PostgresCells:
                         _META,
                         register or _META,
                     )
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except FAILURES as error:
             raise CellsUnavailable(f"{type(error).__name__}: {error}") from error
         found = {row["name"]: bytes(row["value"]) for row in rows}
         return Held(found.pop(_META, None), found)
@@ -55,7 +55,7 @@ class PostgresCells:
     async def swap(self, expected: bytes | None, meta: bytes, changes: Mapping[str, bytes | None]) -> bool:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                pool = await self._opened()
+                pool = await self._pool.opened()
                 async with pool.acquire() as connection, connection.transaction():
                     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
                     await connection.execute("SET LOCAL synchronous_commit = on")
@@ -79,7 +79,7 @@ class PostgresCells:
                     if is_news(changes):
                         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, self._cluster)
                     return True
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except FAILURES as error:
             raise CellsUnavailable(f"{type(error).__name__}: {error}") from error
 
     async def listen(self, hint: Callable[[], None]) -> None:
@@ -93,7 +93,7 @@ class PostgresCells:
             lost = asyncio.Event()
             try:
                 connection = await asyncpg.connect(self._dsn, timeout=TIMEOUT_S, statement_cache_size=0)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            except FAILURES:
                 await asyncio.sleep(self._hints_again_s)
                 continue
             try:
@@ -101,26 +101,10 @@ class PostgresCells:
                 await connection.add_listener(CHANNEL, heard)
                 hint()  # what happened before is not told
                 await lost.wait()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except FAILURES:
                 await asyncio.sleep(self._hints_again_s)
             finally:
                 connection.terminate()
 
-    async def _opened(self) -> asyncpg.Pool[asyncpg.Record]:
-        async with self._opening:
-            if self._pool is None:
-                # No prepared statements are kept: a transaction-pooling PgBouncer may stand between.
-                pool = await asyncpg.create_pool(
-                    self._dsn, min_size=0, max_size=4, statement_cache_size=0, timeout=TIMEOUT_S
-                )
-                try:
-                    await pool.execute(_SCHEMA)
-                except BaseException:
-                    pool.terminate()
-                    raise
-                self._pool = pool
-        return self._pool
-
     async def close(self) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
+        self._pool.terminate()

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
-import asyncpg
-
+from health.postgres_pool import FAILURES, PostgresPool
 from health.state.board import BoardUnavailable
 
 TIMEOUT_S = 2.0
@@ -34,36 +33,20 @@ class PostgresBoard:
 
     def __init__(self, dsn: str, *, cluster: str) -> None:
         """`cluster` keeps meshes apart that share a database."""
-        self._dsn = dsn
         self._cluster = cluster
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._pool = PostgresPool(dsn, schema=_SCHEMA, size=1, timeout_s=TIMEOUT_S)
 
     async def exchange(self, owner: str, paper: bytes, *, life_s: float) -> Mapping[str, bytes]:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                pool = await self._opened()
+                pool = await self._pool.opened()
                 async with pool.acquire() as connection:
                     await connection.execute(_PIN, self._cluster, owner, paper, timedelta(seconds=life_s))
                     await connection.execute(_TAKE_DOWN)
                     rows = await connection.fetch(_READ, self._cluster)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except FAILURES as error:
             raise BoardUnavailable(f"{type(error).__name__}: {error}") from error
         return {row["owner"]: bytes(row["paper"]) for row in rows}
 
-    async def _opened(self) -> asyncpg.Pool[asyncpg.Record]:
-        if self._pool is None:
-            # No prepared statements are kept: a transaction-pooling PgBouncer may stand between.
-            pool = await asyncpg.create_pool(
-                self._dsn, min_size=0, max_size=1, statement_cache_size=0, timeout=TIMEOUT_S
-            )
-            try:
-                await pool.execute(_SCHEMA)
-            except BaseException:
-                pool.terminate()
-                raise
-            self._pool = pool
-        return self._pool
-
     async def close(self) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
+        self._pool.terminate()

@@ -115,10 +115,9 @@ class Feeds:
         await response.prepare(request)
         await response.write(b": open\n\n")
         while True:
-            for told in self._told(plan, page):
-                await response.write(
-                    b"id: %b\ndata: %b\n\n" % (str(told["cursor"]).encode(), msgspec.json.encode(told))
-                )
+            if page.changes:
+                # In one piece: each would else be read, and passed on, by itself on its whole way.
+                await response.write(b"".join(map(_event, self._told(plan, page))))
             following = await self._following(plan, page)
             if following is None:
                 await response.write(b": still here\n\n")
@@ -151,7 +150,7 @@ class Feeds:
         """The next page, once there is one; None when nothing came for a while; a Problem ends the feed."""
         store = self._records.store
         try:
-            if not page.changes:
+            if not page.changes or (await store.cursor(plan.name)).position <= page.next.position:
                 has_more = await store.wait_for_change({plan.name: page.next.position}, timeout_s=HEARTBEAT_S / 3)
                 if not has_more:
                     await _hear(socket)
@@ -167,6 +166,10 @@ class Feeds:
             cursor = page.next if is_last else Cursor(plan.name, page.next.origin, change.position, page.since)
             found.append({"cursor": seal_cursor(cursor, self._records.signer), **told(plan.name, change)})
         return found
+
+
+def _event(told: Mapping[str, Any]) -> bytes:
+    return b"id: %b\ndata: %b\n\n" % (str(told["cursor"]).encode(), msgspec.json.encode(told))
 
 
 async def _hear(socket: web.WebSocketResponse | None) -> None:

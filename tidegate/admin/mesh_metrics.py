@@ -24,9 +24,9 @@ def mesh_metrics(control: Control) -> Iterator[Metric]:
     differ = sum(one.config != control.configuration.loaded.shared_digest for one in said)
     yield _gauge("nodes", "Nodes that speak, this one too.", len(said))
     yield _gauge("nodes_other_config", "Nodes with another configuration than this one.", differ)
-    if control.gossip is not None:
-        yield _gauge("peers_reachable", "Peer addresses that answer.", len(control.gossip.reached))
-        yield _gauge("peers_configured", "Peer addresses.", len(control.gossip.urls))
+    if (gossip := control.agreement.gossip) is not None:
+        yield _gauge("peers_reachable", "Peer addresses that answer.", len(gossip.reached))
+        yield _gauge("peers_configured", "Peer addresses.", len(gossip.urls))
     if control.peers is not None:
         refused = CounterMetricFamily(PREFIX + "peer_refused", "Requests of peers turned away.", labels=["reason"])
         for reason, count in control.peers.server.refused.items():

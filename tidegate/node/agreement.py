@@ -54,6 +54,14 @@ class Agreement:
     write_election: Callable[[str], Election] | None = None
     """A lease of its own, by name, for who takes writes; None where nobody else could."""
 
+    @property
+    def unreached(self) -> dict[str, str]:
+        """Peers and boards that did not answer when this node last spoke to them, by address, and why."""
+        return {
+            **(self.gossip.unreached if self.gossip is not None else {}),
+            **(self.boards.unreached if self.boards is not None else {}),
+        }
+
     def start(self, tasks: Tasks) -> None:
         if self.peers is not None:
             self.peers.start(tasks)

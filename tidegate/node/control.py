@@ -28,7 +28,6 @@ from health.core.region import RegionVerdict
 from health.core.service import ServiceVerdict
 from health.core.verdict import EndpointVerdict
 from health.discovery.names import Names
-from health.peering.gossip import Gossip
 from health.targets import bounds, names, targets
 from tidegate.node import capacity_parts, nodes, shared_limits
 from tidegate.node.agreement import Agreement
@@ -123,7 +122,7 @@ class Control:
             environ=environ,
             load=load,
         )
-        self._agreement = agreement
+        self.agreement = agreement
         self.state = agreement.state
         """What all nodes agree on."""
         self.local_state = agreement.local_state
@@ -173,25 +172,12 @@ class Control:
 
     @property
     def peers(self) -> Peers | None:
-        return self._agreement.peers
-
-    @property
-    def gossip(self) -> Gossip | None:
-        return self._agreement.gossip
-
-    @property
-    def unreached(self) -> dict[str, str]:
-        """Peers and boards that did not answer when this node last spoke to them, by address, and why."""
-        gossip, boards = self._agreement.gossip, self._agreement.boards
-        return {
-            **(gossip.unreached if gossip is not None else {}),
-            **(boards.unreached if boards is not None else {}),
-        }
+        return self.agreement.peers
 
     @property
     def run(self) -> str:
         """This run of this node."""
-        return self._agreement.run
+        return self.agreement.run
 
     def start(self) -> None:
         """Publish what is known, then keep it true."""
@@ -203,7 +189,7 @@ class Control:
         self.operations.apply()
         self.publisher.publish()
         self._tasks.keep("operations", self.operations.run)
-        self._agreement.start(self._tasks)
+        self.agreement.start(self._tasks)
         self._tasks.keep("announcing", self._announce)
         self._tasks.keep("data", self.replicas.run)
         self._tasks.keep("freshness", self.freshness.run)
@@ -347,7 +333,7 @@ class Control:
         self.journal.close()
         self.audit.close()
         await self.data.close()
-        await self._agreement.close()
+        await self.agreement.close()
 
     # What people ask
 

@@ -74,7 +74,8 @@ def _demands(reports: Sequence[Report]) -> dict[str, float]:
 
 def _address(control: Control) -> str:
     """Of the configured addresses, the one at which this node itself answers."""
-    reached = control.gossip.reached if control.gossip is not None else {}
+    gossip = control.agreement.gossip
+    reached = gossip.reached if gossip is not None else {}
     return next((url for url, node in reached.items() if node == control.plan.node_id), "")
 
 
@@ -114,7 +115,7 @@ def listed(control: Control) -> dict[str, Any]:
             }
             for row, said in heard(control)
         ],
-        "unreached": [{"address": url, "reason": why} for url, why in sorted(control.unreached.items())],
+        "unreached": [{"address": url, "reason": why} for url, why in sorted(control.agreement.unreached.items())],
     }
 
 

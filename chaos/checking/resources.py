@@ -14,8 +14,8 @@ DESCRIPTOR_SLACK = 16
 THREAD_SLACK = 8
 """Executors start threads when there is work, up to a bound, and keep them."""
 
-HALF_CLOSED_SLACK = 6
-"""Each of a node's three processes pools up to two to Redis; one that was cut is closed when it is looked at again."""
+HALF_CLOSED_SLACK = 2
+"""Pooled to Redis; one that was cut is closed when its turn comes, within seconds."""
 DISK_SLACK_BYTES = 1 << 20
 """Files grow in steps."""
 WAL_MOST_BYTES = 24 << 20

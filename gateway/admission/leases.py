@@ -13,15 +13,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway.core.gcra import Quota, Taken
 from gateway.core.leases import Ask, Given, LeaseBook
+from health.redis_client import redis_client
 
 TIMEOUT_S: Final = {"region": 0.25, "global": 1.0}
 """By scope. A server of this region answers in a millisecond, one at the other end of the world in 0.3 s."""
@@ -82,13 +80,7 @@ class SharedTokens:
         self._now = now
         self._timeout_s = TIMEOUT_S[scope]
         self._wake = asyncio.Event()
-        self._client: Any = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=self._timeout_s,
-            socket_connect_timeout=self._timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=2,
-        )
+        self._client = redis_client(url, timeout_s=self._timeout_s, most=2)
         self._script = self._client.register_script(SCRIPT)
 
     def take(self, key: bytes, of: Quota, now: float, max_wait_s: float, *, spend: bool) -> Taken | None:

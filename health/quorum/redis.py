@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from health.quorum.cells import HINTS_AGAIN_S, CellsUnavailable, Held, is_news
+from health.redis_client import redis_client
 
 TIMEOUT_S = 2.0
 DURABILITY_AGAIN_S = 60.0
@@ -64,15 +65,7 @@ class RedisCells:
 
     def __init__(self, url: str, *, cluster: str) -> None:
         """`cluster` keeps meshes apart that share a server."""
-        # No retry of its own: a swap that is sent twice would refuse itself the second time.
-        self._client: Any = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=False,
-            max_connections=8,
-        )
+        self._client = redis_client(url, timeout_s=TIMEOUT_S, most=8)
         self._url = url
         self._key = f"tidegate:{cluster}:acceptor"
         self._load = self._client.register_script(_LOAD)

@@ -7,13 +7,10 @@ by themselves when no node of the mesh is left.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from health.redis_client import redis_client
 from health.state.board import BoardUnavailable
 
 TIMEOUT_S = 2.0
@@ -38,14 +35,7 @@ class RedisBoard:
 
     def __init__(self, url: str, *, cluster: str) -> None:
         """`cluster` keeps meshes apart that share a server."""
-        self._client: Any = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=False,
-            max_connections=2,
-        )
+        self._client = redis_client(url, timeout_s=TIMEOUT_S, most=2)
         self._keys = [f"tidegate:{cluster}:said", f"tidegate:{cluster}:said:until"]
         self._exchange = self._client.register_script(_EXCHANGE)
 

@@ -18,7 +18,7 @@ class _InTurn(redis.asyncio.ConnectionPool):
         resting = self._available_connections
         if resting:
             resting.append(resting.pop(0))
-        return super().get_available_connection()
+        return super().get_available_connection()  # type: ignore[no-untyped-call]
 
 
 def redis_client(url: str, *, timeout_s: float, most: int) -> Any:

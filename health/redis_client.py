@@ -7,6 +7,7 @@ from typing import Any
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NoConnection
 
 
 class _InTurn(redis.asyncio.ConnectionPool):
@@ -19,6 +20,14 @@ class _InTurn(redis.asyncio.ConnectionPool):
         if resting:
             resting.append(resting.pop(0))
         return super().get_available_connection()  # type: ignore[no-untyped-call]
+
+
+class _Client(redis.asyncio.Redis):
+    async def execute_command(self, *words: Any, **options: Any) -> Any:
+        try:
+            return await super().execute_command(*words, **options)  # type: ignore[no-untyped-call]
+        except RuntimeError as error:  # what uvloop says where a connection has just been lost
+            raise NoConnection(str(error)) from error
 
 
 def redis_client(url: str, *, timeout_s: float, most: int) -> Any:
@@ -34,4 +43,4 @@ def redis_client(url: str, *, timeout_s: float, most: int) -> Any:
         max_connections=most,
         protocol=2,  # with 3, a connection that was cut is given out as if it were whole
     )
-    return redis.asyncio.Redis.from_pool(pool)
+    return _Client.from_pool(pool)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
+import struct
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,3 +54,29 @@ async def test_who_does_not_answer_in_time_is_not_asked_again(server: RedisServe
     await until(client.ping, within_s=10, what="it answers again")
     assert int(await client.get("times")) == 1
     await client.aclose()
+
+
+async def test_a_server_that_hangs_up_is_away_at_whatever_moment_it_does() -> None:
+    """As a proxy does whose server is gone: it accepts, and resets, while the client is still greeting."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def hang_up() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                accepted, _ = listening.accept()
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                accepted.close()
+
+    hanging_up = threading.Thread(target=hang_up, daemon=True)
+    hanging_up.start()
+    client = redis_client(f"redis://127.0.0.1:{listening.getsockname()[1]}", timeout_s=5.0, most=2)
+    script = client.register_script("return 1")
+    try:
+        for _ in range(300):
+            with pytest.raises((RedisError, OSError)):
+                await script()
+    finally:
+        await client.aclose()
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        hanging_up.join()

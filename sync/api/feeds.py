@@ -150,11 +150,10 @@ class Feeds:
         """The next page, once there is one; None when nothing came for a while; a Problem ends the feed."""
         store = self._records.store
         try:
-            if not page.changes or (await store.cursor(plan.name)).position <= page.next.position:
-                has_more = await store.wait_for_change({plan.name: page.next.position}, timeout_s=HEARTBEAT_S / 3)
-                if not has_more:
-                    await _hear(socket)
-                    return None
+            # At once where there is more already; the store need not be read to know that there is not.
+            if not await store.wait_for_change({plan.name: page.next.position}, timeout_s=HEARTBEAT_S / 3):
+                await _hear(socket)
+                return None
             return await self._next(plan, page.next, DEFAULT_PAGE)
         except SyncError as error:
             return of_error(error)

@@ -90,6 +90,7 @@ class DataApi:
         self.server = DataServer(self.records, report=lambda *said, **facts: self.reports.append((said, facts)))
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.path = str(self._folder / "s")
+        await asyncio.to_thread(Path(self.path).unlink, missing_ok=True)  # of a life before
         listener.bind(self.path)
         listener.listen()
         self._front = Front(self.server)

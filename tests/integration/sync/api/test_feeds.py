@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from sync.api.feeds import INLINE_BYTES, open_cursor, seal_cursor, wait_of
+from sync.api.feeds import DEFAULT_PAGE, HEARTBEAT_S, INLINE_BYTES, open_cursor, seal_cursor, wait_of
 from sync.api.problems import Problem
 from sync.store import Cursor
 from tests.harness.data_api import SIGNER, DataApi
@@ -65,6 +65,17 @@ async def test_server_sent_events_go_on_and_resume_by_their_ids(tmp_path: Path) 
         headers["Last-Event-ID"] = cursor
         async with api.session.get("http://data/data/v1/notes/changes", headers=headers) as response:
             assert [told["key"] for _, told in await events(response, 1)] == ["b"]
+
+
+async def test_a_feed_goes_on_at_once_with_what_was_there_before_the_process(tmp_path: Path) -> None:
+    """More than a page of it, and nothing is written meanwhile that would wake it."""
+    async with DataApi(tmp_path) as api:
+        for at in range(DEFAULT_PAGE + 5):
+            await api.put("notes", f"k{at}", b"v")
+    async with DataApi(tmp_path) as api, api.session.ws_connect("http://data/data/v1/notes/changes") as socket:
+        async with asyncio.timeout(HEARTBEAT_S / 3 - 1):
+            found = [(await socket.receive_json())["key"] for _ in range(DEFAULT_PAGE + 5)]
+        assert found == [f"k{at}" for at in range(DEFAULT_PAGE + 5)]
 
 
 async def test_a_web_socket_carries_the_same_objects(tmp_path: Path) -> None:

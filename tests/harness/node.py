@@ -383,6 +383,8 @@ class Traffic:
 
     url: str
     clients: int = 8
+    patience_s: float = 10.0
+    """A request that takes longer has failed."""
     statuses: dict[int, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -414,7 +416,7 @@ class Traffic:
     async def _client(self) -> None:
         while not self._stopping:
             try:
-                answer = await fetch("GET", f"{self.url}/traffic", within_s=READY_WITHIN_S)
+                answer = await fetch("GET", f"{self.url}/traffic", within_s=self.patience_s)
             except (OSError, TimeoutError) as error:
                 self.failures.append(f"{type(error).__name__}: {error}")
             else:

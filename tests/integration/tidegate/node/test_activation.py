@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.node import Backend, Node, Traffic
+from tests.harness.node import READY_WITHIN_S, Backend, Node, Traffic
 
 SERVICE_MANAGER = """
 import fcntl, os, sys
@@ -107,7 +107,7 @@ async def test_children_hear_nothing_of_it(tmp_path: Path, listening: socket.soc
 async def test_a_restart_of_the_service_loses_nobody(tmp_path: Path, listening: socket.socket) -> None:
     async with Backend() as backend, activated(tmp_path, backend, {"public": listening}) as node:
         await node.start()
-        async with Traffic(node.url, clients=4) as traffic:
+        async with Traffic(node.url, clients=4, patience_s=READY_WITHIN_S) as traffic:
             await traffic.more(40)
             assert await node.stop() == 0
             # Nobody accepts now, and nobody is refused.

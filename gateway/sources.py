@@ -17,6 +17,7 @@ from config.mesh_keys import routing_signer
 from config.models import Config
 from gateway.keyring import Keyring, Keys
 from gateway.locator import Locator, Source
+from gateway.restarting import lasting
 from gateway.tls.keeper import Keeper
 from gateway.tls.material import Material
 
@@ -79,4 +80,4 @@ class Sources:
     def _follow(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if name not in self._followed:
             self._followed.add(name)
-            self._spawn(run(), name)
+            self._spawn(lasting(run, name), name)

@@ -118,7 +118,7 @@ class SharedTokens:
             self.book.failed(keys, self._now())
             self._is_away(f"{type(error).__name__}: {error}")
             return
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled, or a defect of ours: what was asked for may have been given, or not
             self.book.failed(keys, self._now())
             raise
         self.book.answered(keys, answers, sent_at=now, now=self._now())

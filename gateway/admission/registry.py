@@ -30,6 +30,7 @@ from gateway.core.key_file import read_keys
 from gateway.core.key_set import KeySet, read_key_set
 from gateway.core.tokens import TokenRules
 from gateway.core.user_file import read_users
+from gateway.restarting import lasting
 
 
 class Registry:
@@ -74,7 +75,8 @@ class Registry:
         self.by_route = found
         if used and self._spawn is not None and not self._is_watching:
             self._is_watching = True
-            self._spawn(self._materials.run(), "files of users and keys")
+            name = "files of users and keys"
+            self._spawn(lasting(self._materials.run, name), name)
 
     async def close(self) -> None:
         await self._fetcher.close()

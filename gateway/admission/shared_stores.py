@@ -17,6 +17,7 @@ from config.models.values import SecretReference
 from config.secrets import SecretUnavailable, resolve
 from gateway.admission.counters import Leased
 from gateway.admission.published_keys import Spawn
+from gateway.restarting import lasting
 
 if TYPE_CHECKING:
     from gateway.admission.leases import SharedTokens
@@ -58,7 +59,8 @@ class SharedStores:
 
                 url, sharers = place
                 store = SharedTokens(url, scope=scope, nodes=sharers, workers=self._workers, now=self._now)
-                self._lines[scope] = (place, store, self._spawn(store.run(), f"limits of scope {scope}"))
+                name = f"limits of scope {scope}"
+                self._lines[scope] = (place, store, self._spawn(lasting(store.run, name), name))
                 self.by_scope[scope] = store
 
     def _wanted(self, config: Config) -> dict[str, tuple[str, int]]:

@@ -201,6 +201,7 @@ class Lane:
 
     def leave(self) -> None:
         """The service is no more."""
+        self._unshared = None
         for shared in (self._requests, self._connections):
             if shared is not None:
                 shared.leave()

@@ -10,10 +10,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from gateway.restarting import RESTART_DELAY_S, restarted
 from tidegate.node.logs import Log
-
-RESTART_DELAY_S = 1.0
-"""Between a failure and the next try: long enough that a task that always fails costs nothing."""
 
 
 class Ending:
@@ -78,11 +76,7 @@ class Tasks:
                 self._on_fatal(failure)
 
     async def _again(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while True:
-            try:
-                await work()
-            except Exception as failure:  # noqa: BLE001 - the border: whatever failed is logged, then tried again
-                self._log.problem("task failed, starting it again", task=name, exc_info=failure)
-                await asyncio.sleep(self._retry_s)
-            else:
-                return
+        def tell(failure: Exception) -> None:
+            self._log.problem("task failed, starting it again", task=name, exc_info=failure)
+
+        await restarted(work, tell=tell, delay_s=self._retry_s)

@@ -23,10 +23,12 @@ class _InTurn(redis.asyncio.ConnectionPool):
 
 
 class _Client(redis.asyncio.Redis):
+    """Says that a connection was lost in Redis' own words, on every kind of loop."""
+
     async def execute_command(self, *words: Any, **options: Any) -> Any:
         try:
             return await super().execute_command(*words, **options)  # type: ignore[no-untyped-call]
-        except RuntimeError as error:  # what uvloop says where a connection has just been lost
+        except RuntimeError as error:  # uvloop's
             raise NoConnection(str(error)) from error
 
 

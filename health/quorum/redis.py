@@ -105,7 +105,7 @@ class RedisCells:
                     hint()  # what happened before is not told
                     async for _ in subscription.listen():
                         hint()
-            except (RedisError, OSError):
+            except (RedisError, OSError, RuntimeError):  # the last is uvloop's, of a connection just lost
                 await asyncio.sleep(HINTS_AGAIN_S)
             finally:
                 await client.aclose()

@@ -1,10 +1,9 @@
 """`GET /v1/events`: what changes on this node, as server-sent events (WHATWG HTML, section 9.2).
 
     event: state      all of it, once, at the beginning: nobody has to ask for what came before
-    event: region     a region's health as reached from here     event: endpoint   an endpoint's
-    event: service    a service's                                 event: drain      how far a drain is
-    event: decision   a line of the journal                       event: leader     who leads the nodes, which
-                                                                                    region leads
+    event: region     its health as reached from here       event: service, endpoint    theirs
+    event: drain      how far a drain is                    event: decision             a line of the journal
+    event: leader     who leads the nodes, which region leads
 
 One look a second, and at once when something is decided. A reader that does not read is hung up on, and comes back to
 a whole `state`; so nothing is queued for anybody.

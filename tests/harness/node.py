@@ -268,14 +268,14 @@ class Node:
         return document
 
     async def pid(self, role: str, slot: int | None = None) -> int:
-        """Of a child, as the supervisor knows it; one that died is waited for until it is started again."""
+        """Of a child that lives; one that died is waited for until it is started again, and that is said."""
         found: int | None = None
 
         async def runs() -> bool:
             nonlocal found
             children = (await self.status())["processes"]["children"]
             found = next(one["pid"] for one in children if one["role"] == role and slot in (None, one["slot"]))
-            return found is not None
+            return found is not None and not is_gone(found)
 
         await self.until(runs, f"{role} runs", within_s=30)
         assert found is not None

@@ -1,7 +1,7 @@
 """One data plane's part of the audit log: records that survive the process, at next to no cost for requests.
 
-    write(record) ──> chained, buffered ──> one append when this turn of the loop is over
-                                              └─ fdatasync within a second, on a thread
+    write(record) ──> chained ──> appended before what it tells of is done
+                                    └─ fdatasync within a second, on a thread
 
 Each process writes a segment of its own below `data_dir/audit` and holds a lock on it; nobody waits for anybody. Who
 starts heals what a killed process has left half written, and notes where every finished segment ends
@@ -47,25 +47,26 @@ class AuditLog:
         self._size = 0
         self._number = 0
         self._waiting: list[dict[str, Any]] = []
-        self._scheduled: asyncio.Handle | None = None
+        self._again: asyncio.TimerHandle | None = None
+        """When a disk that took nothing is tried again."""
         self._sync: asyncio.TimerHandle | None = None
         self.lost = 0
         """Records that could not be written."""
         self.retention_s: float | None = None
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Written when this turn is over; its time is now."""
+        """On file when this returns, so that a request may leave: kill -9 takes nothing back. Its time is now."""
         if len(self._waiting) >= MAX_BUFFERED:
             self.lost += 1
             return
         self._number += 1
         self._waiting.append({"n": self._number, "at": round(self._wall(), 3), "node": self._node_id, **record})
-        if self._scheduled is None:
-            self._scheduled = self._loop.call_soon(self.flush)
+        if self._again is None:
+            self._flush()
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Append all that waits; what a full disk does not take waits on."""
-        self._scheduled = None
+        self._again = None
         if not self._waiting:
             return
         try:
@@ -74,7 +75,7 @@ class AuditLog:
             self._append(self._waiting)
         except OSError:
             self._close_segment()  # half a record may be there: it is healed, and another segment begins
-            self._scheduled = self._loop.call_later(SYNC_EVERY_S, self.flush)
+            self._again = self._loop.call_later(SYNC_EVERY_S, self._flush)
             return
         self._waiting = []
         if self._sync is None:
@@ -117,10 +118,10 @@ class AuditLog:
             self._descriptor = None
 
     def close(self) -> None:
-        if self._scheduled is not None:
-            self._scheduled.cancel()
-        self.flush()
-        for handle in (self._scheduled, self._sync):
+        if self._again is not None:
+            self._again.cancel()
+        self._flush()
+        for handle in (self._again, self._sync):
             if handle is not None:
                 handle.cancel()
         if self._descriptor is not None:

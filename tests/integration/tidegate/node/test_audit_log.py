@@ -24,7 +24,6 @@ async def main():
     while True:
         log.write({"kind": "transfer", "number": number})
         number += 1
-        await asyncio.sleep(0)
         print(number, flush=True)
 asyncio.run(main())
 """
@@ -34,12 +33,10 @@ def audit_log(folder: Path, *, wall: float = NOW) -> AuditLog:
     return AuditLog(folder, node_id="gw", wall=lambda: wall, loop=asyncio.get_running_loop())
 
 
-async def test_a_record_is_on_file_when_the_turn_is_over(tmp_path: Path) -> None:
+async def test_a_record_is_on_file_before_what_it_tells_of_is_done(tmp_path: Path) -> None:
     log = audit_log(tmp_path / "audit")
     log.write({"kind": "denied", "rule": "profile"})
     log.write({"kind": "denied", "rule": "notes"})
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
     (found,) = segments(tmp_path / "audit").values()
     assert [record.get("rule") for record in found.records] == [None, "profile", "notes"]
     assert found.records[1]["at"] == NOW
@@ -59,7 +56,7 @@ def test_a_killed_writer_leaves_every_record_that_it_has_told_of(tmp_path: Path)
         writer.send_signal(signal.SIGKILL)
     (found,) = segments(tmp_path).values()
     assert found.fault is None
-    assert len(found.records) >= told  # the first is the one that opens it; the last told of may be a turn old
+    assert len(found.records) > told  # the first is the one that opens it
 
 
 async def test_half_a_record_of_a_dead_writer_is_cut_off_and_its_end_is_noted(tmp_path: Path) -> None:
@@ -82,7 +79,6 @@ async def test_half_a_record_of_a_dead_writer_is_cut_off_and_its_end_is_noted(tm
 async def test_a_segment_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     living = audit_log(tmp_path)
     living.write({"kind": "denied"})
-    living.flush()
     assert heal(tmp_path) == {}
     living.close()
     assert len(heal(tmp_path)) == 1
@@ -122,10 +118,8 @@ async def test_a_folder_that_cannot_be_written_loses_what_is_beyond_the_buffer_a
     log = audit_log(tmp_path / "audit")
     for number in range(MAX_BUFFERED + 3):
         log.write({"number": number})
-    log.flush()
     assert log.lost == 3
     (tmp_path / "audit").unlink()
-    log.flush()
     log.close()
     (found,) = segments(tmp_path / "audit").values()
     assert len(found.records) == MAX_BUFFERED + 1

@@ -161,7 +161,6 @@ async def test_what_cannot_be_written_down_is_said_in_the_audit_log(desk: Desk) 
     (desk.directory / "decisions.jsonl").mkdir()
     with pytest.raises(OSError, match="directory"):
         await begun(desk.journal())
-    desk.audit.flush()
     assert [(one["outcome"], "no journal, no act" in one["detail"]) for one in desk.audited()] == [
         ("begun", False),
         ("failed", True),

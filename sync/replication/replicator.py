@@ -23,7 +23,7 @@ from sync.core.lag import Lag
 from sync.core.levels import Durability, reached, regions_needed
 from sync.core.plans import CollectionPlan
 from sync.core.wire import MAX_REQUEST, Compare, Fetch, Fetched, Pulled, pack, question
-from sync.errors import StoreUnavailable
+from sync.errors import StoreUnavailable, SyncError
 from sync.replication.barrier import Passed, pass_barrier
 from sync.replication.comparing import Comparer
 from sync.replication.keeping import Keeper, Upkeep
@@ -36,6 +36,8 @@ from sync.replication.snapshots import Snapshots
 from sync.store import Store
 
 RELEASE_EVERY_S: Final = 0.5
+WRITE_DOWN_EVERY_S: Final = 1.0
+"""Once for all that was confirmed meanwhile; a thousand writes a second are confirmed hundreds of times."""
 
 Say = Callable[[str, str, Mapping[str, object]], None]
 """(level, event, facts): the log."""
@@ -201,6 +203,7 @@ class Replicator:
         await self.keeper.start()
         for puller in self._pullers:
             self._keep(f"pull from {puller.link.name}", puller.run)
+        self._keep("write down what others confirm", self._write_down)
         self._keep("release held operations", self._release)
         self._keep("look for sound copies", self.quarantine.run)
         self._keep("take snapshots", self.snapshots.run)
@@ -327,6 +330,16 @@ class Replicator:
         for puller in self._pullers:
             if puller.link.region == region:
                 puller.is_back()
+
+    async def _write_down(self) -> None:
+        """For the time after a restart: whoever waits for a confirmation has been woken by it already."""
+        while True:
+            await self._serving.has_unwritten.wait()
+            await self._sleep(WRITE_DOWN_EVERY_S)
+            try:
+                await self._serving.write_down()
+            except SyncError as error:
+                self._say("warning", "what others confirmed is not written down", {"why": str(error)})
 
     async def _release(self) -> None:
         troubles: dict[str, str] = {}

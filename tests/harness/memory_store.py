@@ -400,6 +400,8 @@ class MemoryStore:
         return applied_vector({origin: head.seq for origin, head in of.heads.items()}, held)
 
     async def acknowledge(self, stream: str, member: str, vector: VersionVector) -> None:
+        if self.disk.is_full:
+            raise StoreFull("no space left, expected room for one row")
         acknowledged = self._of(stream).acknowledged
         acknowledged[member] = joined(acknowledged.get(member, {}), vector)
 

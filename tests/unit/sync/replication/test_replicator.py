@@ -8,6 +8,7 @@ import pytest
 
 from sync.core.local_batch import Write, Written
 from sync.core.wire import FrameRefused
+from sync.replication.replicator import WRITE_DOWN_EVERY_S
 from tests.harness import virtual_time
 from tests.harness.mesh_of_stores import MeshOfStores
 from tests.harness.replicas import plan
@@ -137,6 +138,7 @@ def test_confirmations_are_remembered_over_a_restart() -> None:
         replicator = mesh.nodes["eu"].replicator
         assert replicator is not None
         assert (await replicator.confirm("notes", dot, "global", timeout_s=5)).durability == "global"
+        await asyncio.sleep(WRITE_DOWN_EVERY_S)
         await mesh.crash("us")
         await mesh.crash("eu")
         await mesh.restart("eu")

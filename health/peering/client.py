@@ -1,10 +1,12 @@
 """Asking a peer: kept connections, one deadline, and an answer only from who was meant.
 
 call(url, ...) --> bytes of a 200     PeerRefused: it answered, and said no     PeerUnreachable: nobody answered
+open_line(url, path) --> a kept line (lines.py)
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import ssl
 from collections.abc import Callable
@@ -15,11 +17,14 @@ import msgspec
 
 from config.core.signing import Signer
 from health.peering.identity import Identity, Peer, Stranger
+from health.peering.lines import Line, LineBroken, greeted
 from health.peering.signing import is_answer_signed, signed
 
 MAX_ANSWER_BYTES = 64 << 20
 """A whole state: ten thousand rows of some KiB."""
 MAX_CONNECTIONS_PER_PEER = 8
+CLOSE_S = 1.0
+"""For the other side's goodbye."""
 
 
 class PeerUnreachable(Exception):
@@ -56,12 +61,7 @@ class PeerClient:
         self, url: str, method: str, path: str, body: bytes = b"", *, timeout_s: float
     ) -> tuple[Peer, bytes]:
         """`url` is a peer's origin. Raises `PeerUnreachable` or `PeerRefused`."""
-        headers = dict(self._identity.headers)
-        nonce = secrets.token_hex(16)
-        if self._signer is not None:
-            headers |= signed(
-                self._signer, method=method, target=path, who=headers, body=body, wall=self._wall(), nonce=nonce
-            )
+        headers, nonce = self._proof(method, path, body)
         try:
             async with self._open().request(
                 method,
@@ -85,6 +85,41 @@ class PeerClient:
         if status != 200:
             raise _refused(status, content)
         return peer, content
+
+    async def open_line(self, url: str, path: str, *, timeout_s: float, now: float) -> Line | None:
+        """None: the peer answers, and gives no line; `call` tells why. Raises `PeerUnreachable`."""
+        headers, nonce = self._proof("GET", path, b"")
+        socket: aiohttp.ClientWebSocketResponse | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                socket = await self._open().ws_connect(
+                    url.rstrip("/") + path,
+                    headers=headers,
+                    ssl=self._tls if self._tls is not None else True,
+                    max_msg_size=MAX_ANSWER_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
+                )
+                return await greeted(socket, self._identity, self._signer, nonce=nonce, now=now)
+        except aiohttp.WSServerHandshakeError:
+            return None
+        except (Stranger, LineBroken) as error:
+            if socket is not None:
+                await socket.close()
+            raise PeerUnreachable(f"{url}: {error}") from error
+        except TimeoutError as error:
+            raise PeerUnreachable(f"{url}: no line in {timeout_s:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise PeerUnreachable(f"{url}: {error or type(error).__name__}") from error
+
+    def _proof(self, method: str, path: str, body: bytes) -> tuple[dict[str, str], str]:
+        """Headers that say who asks, and the nonce of their signature."""
+        headers = dict(self._identity.headers)
+        nonce = secrets.token_hex(16)
+        if self._signer is not None:
+            headers |= signed(
+                self._signer, method=method, target=path, who=headers, body=body, wall=self._wall(), nonce=nonce
+            )
+        return headers, nonce
 
     def _check(self, answer: aiohttp.ClientResponse, peer: Peer, content: bytes, nonce: str) -> None:
         """An answer to a request that was refused as a stranger's cannot be signed: its nonce was not believed."""

@@ -2,6 +2,7 @@
 
     peer --/peer/v1/sync/...--> this node's listener --Unix socket--> sync process
                                      adds Tidegate-Peer-Node, Tidegate-Peer-Region: who was proven to be asking
+    a kept line (lines.py) goes through as it is, message by message
 
 Without a socket the answer is 503 `sync_absent`: the peer tries again later; nothing was done.
 """
@@ -14,8 +15,10 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from health.peering import lines
+from health.peering.client import CLOSE_S
 from health.peering.identity import Peer
-from health.peering.server import problem
+from health.peering.server import MAX_BODY_BYTES, problem
 
 MAX_ANSWER_BYTES = 64 << 20
 """What a peer takes at most (client.py)."""
@@ -46,21 +49,38 @@ class SyncForward:
         self._streams_bodies = streams_bodies
         self._session: aiohttp.ClientSession | None = None
 
-    async def __call__(self, request: web.Request, peer: Peer) -> web.Response:
+    async def __call__(self, request: web.Request, peer: Peer) -> web.StreamResponse:
         headers = _end_to_end(request.headers.items())
         headers += [("Tidegate-Peer-Node", peer.node), ("Tidegate-Peer-Region", peer.region)]
-        data: object = None
-        if request.body_exists:
-            data = request.content if self._streams_bodies else await request.read()
         try:
-            async with self._open().request(
-                request.method, f"http://sync{request.raw_path}", headers=headers, data=data, allow_redirects=False
-            ) as answer:
-                return await _whole(answer)
+            if lines.is_line(request.headers):
+                return await self._line(request, headers)
+            return await self._call(request, headers)
         except (aiohttp.ClientConnectorError, FileNotFoundError):
             return problem(503, "sync_absent", "found no sync process behind this node, expected one to be running")
         except aiohttp.ClientError as error:
             return problem(502, "sync_failed", f"found {type(error).__name__} from the sync process: {error}")
+
+    async def _call(self, request: web.Request, headers: list[tuple[str, str]]) -> web.Response:
+        data: object = None
+        if request.body_exists:
+            data = request.content if self._streams_bodies else await request.read()
+        async with self._open().request(
+            request.method, f"http://sync{request.raw_path}", headers=headers, data=data, allow_redirects=False
+        ) as answer:
+            return await _whole(answer)
+
+    async def _line(self, request: web.Request, headers: list[tuple[str, str]]) -> web.StreamResponse:
+        inner = await self._open().ws_connect(
+            f"http://sync{request.raw_path}",
+            headers=[(name, value) for name, value in headers if not name.lower().startswith("sec-websocket-")],
+            max_msg_size=MAX_ANSWER_BYTES,
+            timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
+        )
+        outer = web.WebSocketResponse(max_msg_size=MAX_BODY_BYTES, compress=False)
+        await outer.prepare(request)
+        await lines.relayed(outer, inner)
+        return outer
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

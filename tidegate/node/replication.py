@@ -1,7 +1,8 @@
-"""Replication, wired: the links to all other nodes, and the socket on which they are answered.
+"""Replication, wired: the links to all other nodes (links.py), and the socket on which they are answered.
 
     data_dir/peer-sync.socket   what peers ask, brought by control's listener, which has proven who they are
       POST /peer/v1/sync/pull   a Pull, answered by a Pulled (sync/core/wire.py)
+           /peer/v1/sync/line   the same again and again, over a kept line (health/peering/lines.py)
            /peer/v1/sync/evict  an operator's order at another node (evicting.py)
 
 The socket is another one than the data API's: a route may bring any path to that one, and none to this. What this
@@ -22,9 +23,9 @@ from aiohttp import web
 from config.core.signing import Signer
 from config.models import Config, Sync
 from config.secrets import resolve
+from health.peering import lines
 from health.peering.certificates import client_context, files_of
-from health.peering.client import PeerClient, PeerUnreachable
-from health.peering.client import PeerRefused as AnswerRefused
+from health.peering.client import PeerClient
 from health.peering.identity import Identity
 from sync.api.behind_aiohttp import read_body
 from sync.api.operating import Distrusted, Found
@@ -38,7 +39,7 @@ from sync.errors import StoreUnavailable
 from sync.replication.barrier import Passed
 from sync.replication.comparing import Findings
 from sync.replication.keeping import Upkeep
-from sync.replication.link import UNVERSIONED, Link, OwnAddress, PeerRefused, PeerUnavailable, Versions
+from sync.replication.link import UNVERSIONED, PeerRefused, Versions
 from sync.replication.pulling import Appetite
 from sync.replication.replicator import Confirmed, MemberLine, Replicator
 from sync.store import Store
@@ -47,6 +48,7 @@ from tidegate.node.core.replicated import LagLine, PeerLine, SentLine, UpkeepLin
 from tidegate.node.data_clock import DataClock
 from tidegate.node.evicting import EVICT, Evicted, Evicting
 from tidegate.node.handover import DataDirSockets
+from tidegate.node.links import IS_US, LINE, PULL, links_of
 from tidegate.node.logs import Log
 from tidegate.node.peer_refusals import refusal
 from tidegate.node.renewal import Renewal
@@ -54,45 +56,6 @@ from tidegate.node.tasks import Tasks
 from tidegate.node.wall import wall
 
 SOCKET: Final = "peer-sync.socket"
-PULL: Final = "/peer/v1/sync/pull"
-
-
-class HttpLink:
-    """One node, by the address that the configuration gives it."""
-
-    def __init__(self, client: PeerClient, url: str, region: str, *, own_node: str) -> None:
-        self.name = url
-        self.region = region
-        self.is_this_node = False
-        """An address among `peers` is this node's own; it turns out when it answers."""
-        self._client = client
-        self._own_node = own_node
-
-    async def ask(self, frame: bytes, *, timeout_s: float) -> bytes:
-        if self.is_this_node:
-            raise OwnAddress(IS_US)
-        try:
-            peer, answer = await self._client.call(self.name, "POST", PULL, frame, timeout_s=timeout_s)
-        except PeerUnreachable as error:
-            raise PeerUnavailable(str(error)) from error
-        except AnswerRefused as error:
-            raise PeerRefused(f"{error.reason}: {error}") from error
-        if peer.node == self._own_node:
-            self.is_this_node = True
-            raise OwnAddress(IS_US)
-        if peer.region != self.region:
-            raise PeerRefused(f"{self.name} stands in {peer.region}, expected {self.region}")
-        return answer
-
-
-def links_of(config: Config, client: PeerClient) -> list[Link]:
-    """The ways to all nodes that the configuration has an address of."""
-    return [
-        HttpLink(client, url, region.id, own_node=config.node.id) for region in config.regions for url in region.peers
-    ]
-
-
-IS_US: Final = "this node's own address"
 
 
 def upkeep_of(sync: Sync) -> Upkeep:
@@ -140,9 +103,10 @@ class Replication:
         secret, tls = config.peer.secret, config.peer.tls
         self._tls = tls
         self._renewal = Renewal("pulls from peers", files=lambda: files_of(tls), renew=self._renew, log=log)
+        self._secret = None if secret is None else Signer((resolve(secret, environ=environ),))
         self._client = PeerClient(
             identity,
-            signer=None if secret is None else Signer((resolve(secret, environ=environ),)),
+            signer=self._secret,
             tls=None if tls is None else client_context(tls),
             wall=wall,
         )
@@ -232,20 +196,41 @@ class Replication:
         return await self._carrier.carry(region, asked)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if (request.method, request.path) == ("POST", WRITE):
-            return await self._carrier.handle(request)
-        if (request.method, request.path) == ("POST", EVICT):
-            return await self._evicting.handle(request)
-        if (request.method, request.path) != ("POST", PULL):
+        if (request.method, request.path) == ("GET", LINE) and lines.is_line(request.headers):
+            return await self._serve_line(request)
+        handlers = {WRITE: self._carrier.handle, EVICT: self._evicting.handle, PULL: self._pull}
+        handler = handlers.get(request.path) if request.method == "POST" else None
+        if handler is None:
             return refusal(404, "no_such_path", f"{request.method} {request.path}, expected POST {PULL}")
+        return await handler(request)
+
+    async def _pull(self, request: web.BaseRequest) -> web.Response:
         body = await read_body(request, at_most=MAX_REQUEST)
         if body is None:
             return refusal(413, "too_large", f"a question above {MAX_REQUEST} bytes")
         try:
             answer = await self._replicator.answer(body, region=request.headers.get("Tidegate-Peer-Region", ""))
         except (FrameRefused, PeerRefused, StoreUnavailable) as error:
-            return _refused(error)
+            return refusal(*_why(error))
         return web.Response(body=answer, content_type="application/octet-stream")
+
+    async def _serve_line(self, request: web.BaseRequest) -> web.StreamResponse:
+        region = request.headers.get("Tidegate-Peer-Region", "")
+
+        async def answer(question: bytes) -> bytes:
+            try:
+                return await self._replicator.answer(question, region=region)
+            except (FrameRefused, PeerRefused, StoreUnavailable) as error:
+                raise lines.LineRefused(*_why(error)) from error
+
+        return await lines.serve(
+            request,
+            answer,
+            identity=self._identity,
+            signer=self._secret,
+            max_question=MAX_REQUEST,
+            clock=time.monotonic,
+        )
 
     def status(self) -> dict[str, Any]:
         """Peers with what is wrong with them, and lag by peer and collection."""
@@ -370,9 +355,10 @@ def _say(log: Log, level: str, event: str, facts: Mapping[str, object]) -> None:
     say(event, **facts)
 
 
-def _refused(error: FrameRefused | PeerRefused | StoreUnavailable) -> web.Response:
+def _why(error: FrameRefused | PeerRefused | StoreUnavailable) -> tuple[int, str, str]:
+    """Status, reason and words for the peer."""
     if isinstance(error, FrameRefused):
-        return refusal(400, "malformed_frame", str(error))
+        return 400, "malformed_frame", str(error)
     if isinstance(error, PeerRefused):
-        return refusal(403, "peer_refused", str(error))
-    return refusal(503, "store_unavailable", "the store cannot answer now")
+        return 403, "peer_refused", str(error)
+    return 503, "store_unavailable", "the store cannot answer now"

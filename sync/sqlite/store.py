@@ -50,6 +50,9 @@ from sync.wakeups import Wakeups
 Answer = TypeVar("Answer")
 MakeLane = Callable[[str, Callable[[Sequence[Work]], list[Outcome]]], Lane]
 
+TAIL: Final = 16
+TAIL_BYTES: Final = 64 << 10
+"""Operations and bytes that are read on the loop by whoever follows a stream closely."""
 READERS: Final = 2
 """Lanes: a long page on one does not hold up a single key on the other."""
 
@@ -138,8 +141,10 @@ class SqliteStore:
 
     async def changes(self, stream: str, since: Cursor | None, *, limit: int, max_bytes: int) -> Changes:
         origin = self.origin(stream)
+        is_tail = since is not None and since.origin == origin and (await self._behind(since)) <= TAIL
+        most = min(max_bytes, TAIL_BYTES) if is_tail else max_bytes
         return await self._view(
-            stream, lambda views: views.changes(stream, since, origin, limit=limit, max_bytes=max_bytes)
+            stream, lambda views: views.changes(stream, since, origin, limit=limit, max_bytes=most), is_tail=is_tail
         )
 
     async def cursor(self, stream: str) -> Cursor:
@@ -175,9 +180,13 @@ class SqliteStore:
     async def operations_after(
         self, stream: str, have: Mapping[str, int], *, max_operations: int, max_bytes: int
     ) -> list[Sealed]:
+        received = (await self.heads(stream)).received
+        is_tail = sum(max(0, seq - have.get(origin, 0)) for origin, seq in received.items()) <= TAIL
+        most = min(max_bytes, TAIL_BYTES) if is_tail else max_bytes
         return await self._view(
             stream,
-            lambda views: views.operations_after(stream, have, max_operations=max_operations, max_bytes=max_bytes),
+            lambda views: views.operations_after(stream, have, max_operations=max_operations, max_bytes=most),
+            is_tail=is_tail,
         )
 
     async def heads(self, stream: str) -> Heads:
@@ -363,8 +372,14 @@ class SqliteStore:
         answer: Answer = known[1]
         return answer
 
-    async def _view(self, stream: str, ask: Callable[[Views], Answer]) -> Answer:
+    async def _behind(self, cursor: Cursor) -> int:
+        return (await self.cursor(cursor.stream)).position - cursor.position
+
+    async def _view(self, stream: str, ask: Callable[[Views], Answer], *, is_tail: bool = False) -> Answer:
+        """`is_tail`: a little of what was just written, which is in memory; the caller itself looks, as above."""
         opened = self._file(stream)
+        if is_tail:
+            return ask(opened.views())
         self._next_reader = (self._next_reader + 1) % len(self._readers)
         answer: Answer = await self._on_lane(self._readers[self._next_reader], lambda: ask(opened.views()))
         return answer

@@ -12,7 +12,7 @@ from sync.core.plans import CollectionPlan
 from sync.errors import StoreFull, StoreUnavailable
 from sync.sqlite.file import start_over
 from sync.sqlite.opening import open_store
-from sync.sqlite.store import SqliteStore
+from sync.sqlite.store import TAIL, TAIL_BYTES, SqliteStore
 from sync.store import Store
 from tests.harness.replicas import plan
 from tests.integration.sync.store_contract import (
@@ -151,6 +151,24 @@ async def test_a_full_disk_refuses_writes_while_reads_go_on_and_ends_without_a_r
     connection.execute("PRAGMA max_page_count = 1000000")
     (written,) = await wrote(store, put("big", b"x" * 100_000))
     assert written.seq == 2
+
+
+async def test_who_follows_a_stream_closely_gets_a_little_at_once_and_all_in_the_end(opened: Open) -> None:
+    store, origin = opened(), ""
+    cursor = await store.cursor(NOTES)
+    have: dict[str, int] = {}
+    for number in range(TAIL):
+        (written,) = await wrote(store, put(f"k{number}", bytes(TAIL_BYTES // 4)))
+        origin = written.origin
+    pages, answers = [], []
+    while (page := await store.changes(NOTES, cursor, limit=1000, max_bytes=1 << 30)).changes:
+        pages.append(len(page.changes))
+        cursor = page.next
+    while sealed := await store.operations_after(NOTES, have, max_operations=1000, max_bytes=1 << 30):
+        answers.append(len(sealed))
+        have[origin] = have.get(origin, 0) + len(sealed)
+    assert (sum(pages), sum(answers)) == (TAIL, TAIL)
+    assert max(*pages, *answers) <= 4
 
 
 async def test_values_that_must_be_encrypted_lie_nowhere_in_the_clear(opened: Open, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Each checker names what it found against the promise, and nothing where all is w
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -57,7 +58,7 @@ def after_drain(history: History, drained: Sequence[tuple[str, float, float]]) -
 def over_limit(history: History) -> dict[str, int]:
     """By region: most admitted requests of its node above what any window of the limit allows."""
     return {
-        region: _excess(_admitted(history.exchanges, "limited", region), rate=LIMIT_RATE, burst=LIMIT_BURST)
+        region: excess(_admitted(history.exchanges, "limited", region), rate=LIMIT_RATE, burst=LIMIT_BURST)
         for region in REGIONS
     }
 
@@ -65,7 +66,7 @@ def over_limit(history: History) -> dict[str, int]:
 def over_shared_limit(history: History) -> int | None:
     """The same of the limit that all nodes count together; None where there is none."""
     admitted = _admitted(history.exchanges, "shared", *REGIONS)
-    return _excess(admitted, rate=SHARED_RATE, burst=SHARED_BURST) if admitted else None
+    return excess(admitted, rate=SHARED_RATE, burst=SHARED_BURST) if admitted else None
 
 
 def _admitted(exchanges: Sequence[Exchange], route: str, *regions: str) -> list[tuple[float, float]]:
@@ -77,18 +78,26 @@ def _admitted(exchanges: Sequence[Exchange], route: str, *regions: str) -> list[
     )
 
 
-def _excess(admitted: Sequence[tuple[float, float]], *, rate: float, burst: int) -> int:
+def excess(admitted: Sequence[tuple[float, float]], *, rate: float, burst: int) -> int:
     """The most that any window holds beyond burst + rate * length, in whole requests.
 
     Only what lies in a window as a whole counts as let in within it: one that was let in before a fault and answered
     after it says nothing about the time of its answer.
     """
+    # Starts from the last to the first. A leaf for each end in order; a node knows how many requests of its leaves lie
+    # behind the start, and the most that any of its ends has of them, less what the limit allows up to there.
+    order = sorted(range(len(admitted)), key=lambda index: admitted[index][1])
+    leaves = 1 << len(admitted).bit_length()
+    leaf = {index: leaves + place for place, index in enumerate(order)}
+    counts, most = [0] * (2 * leaves), [-math.inf] * (2 * leaves)
     worst = 0.0
-    by_end = sorted(admitted, key=lambda one: one[1])
-    for start in sorted({began for began, _ in admitted}):
-        inside = 0
-        for began, ended in by_end:
-            if began >= start:
-                inside += 1
-                worst = max(worst, inside - burst - rate * (ended - start))
+    for index in sorted(range(len(admitted)), key=lambda index: admitted[index][0], reverse=True):
+        start, end = admitted[index]
+        node = leaf[index]
+        counts[node], most[node] = 1, 1 - rate * end
+        while node := node >> 1:
+            first, second = 2 * node, 2 * node + 1
+            counts[node] = counts[first] + counts[second]
+            most[node] = max(most[first], counts[first] + most[second])
+        worst = max(worst, most[1] + rate * start - burst)
     return int(worst)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chaos.checking import gateway
 from chaos.mesh.plan import LIMIT_BURST, LIMIT_RATE, REGIONS, SHARED_BURST, SHARED_RATE
@@ -86,3 +88,15 @@ def test_requests_that_were_let_in_one_by_one_and_answered_at_once_do_not_exceed
     held = [exchange(f"a{n}", 1.0 + n / LIMIT_RATE, route="limited") for n in range(50)]
     history.exchanges = [replace(one, ended=9.0) for one in held]
     assert gateway.over_limit(history)["eu-west"] == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 10)), max_size=30), st.integers(0, 3))
+def test_the_worst_window_is_found_as_by_trying_all(asked: list[tuple[int, int]], burst: int) -> None:
+    admitted = [(began / 4, (began + took) / 4) for began, took in asked]
+    windows = [(start, end) for start, _ in admitted for _, end in admitted]
+    held = [
+        sum(start <= began and ended <= end for began, ended in admitted) - burst - 2.0 * (end - start)
+        for start, end in windows
+        if start <= end
+    ]
+    assert gateway.excess(admitted, rate=2.0, burst=burst) == int(max([0.0, *held]))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sync.errors import StoreUnavailable
@@ -26,4 +27,37 @@ def test_a_hole_in_the_log_is_never_sent_as_if_it_were_none(tmp_path: Path) -> N
     opened.ledger.connection.execute("DELETE FROM log WHERE seq = 2")
     with pytest.raises(StoreUnavailable, match="missing from the log"):
         opened.views().operations_after(NOTES, {}, max_operations=9, max_bytes=9999)
+    opened.close()
+
+
+@pytest.mark.parametrize("question", ["changes", "operations_after"])
+def test_what_was_written_last_is_found_without_looking_at_what_was_written_before(
+    tmp_path: Path, question: str
+) -> None:
+    opened = open_one(tmp_path / "a.db")
+    origin, views = opened.ledger.origin, opened.views()
+
+    def steps_to_the_last_of(count: int) -> int:
+        """What the database does for it, in hundreds of its instructions."""
+        steps = 0
+
+        def step() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        written = views.cursor(NOTES, origin).position
+        opened.ledger.write([(put(f"k{at}", b"v"), NOW) for at in range(written, count)])
+        end = views.cursor(NOTES, origin)
+        views.connection.set_progress_handler(step, 100)
+        if question == "changes":
+            since = msgspec.structs.replace(end, position=end.position - 1)
+            assert len(views.changes(NOTES, since, origin, limit=100, max_bytes=9999).changes) == 1
+        else:
+            assert len(views.operations_after(NOTES, {origin: count - 1}, max_operations=9, max_bytes=9999)) == 1
+        views.connection.set_progress_handler(None, 100)
+        return steps
+
+    few, many = steps_to_the_last_of(20), steps_to_the_last_of(2000)
+    assert many <= few + 1
     opened.close()

@@ -8,7 +8,8 @@ Between nodes without TLS everything behind the hello is sealed: HMAC(key, direc
 is made of `peer.secret`, of both sides' names and of a word by chance from each. So nothing can be changed, left out,
 said again or turned round, and a recorded beginning is worth nothing. Over TLS there is nothing to add.
 
-A line does not outlive `LIFE_S`: whoever asks then proves again who it is, with the keys and certificates of that time.
+A line does not outlive `LIFE_S`, nor the mesh's signing key by which it began: whoever asks then proves again who it
+is, with the keys and certificates of that time.
 """
 
 from __future__ import annotations
@@ -178,6 +179,8 @@ async def serve(
     try:
         while clock() < ends:
             question = questions.open(_binary(await socket.receive(SILENT_S)))
+            if identity.headers != hello.who:
+                break
             try:
                 said = _ANSWER + await answer(question)
             except LineRefused as refused:
@@ -214,6 +217,6 @@ def is_line(headers: Mapping[str, str]) -> bool:
 def _binary(message: WSMessage) -> bytes:
     """Raises LineBroken."""
     if message.type is not WSMsgType.BINARY:
-        raise LineBroken(f"found {message.type.name.lower()}, expected a message")
+        raise LineBroken(f"the line has ended ({message.type.name.lower()})")
     data: bytes = message.data
     return data

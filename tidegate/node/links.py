@@ -42,7 +42,7 @@ class PeerLink:
             raise OwnAddress(IS_US)
         try:
             peer, answer = await self._asked(frame, timeout_s)
-        except (PeerUnreachable, LineBroken) as error:
+        except PeerUnreachable as error:
             raise PeerUnavailable(str(error)) from error
         except (AnswerRefused, LineRefused) as error:
             raise PeerRefused(f"{error.reason}: {error}") from error
@@ -64,6 +64,8 @@ class PeerLink:
                     return line.peer, await line.ask(frame, timeout_s=timeout_s)
                 except TimeoutError as error:
                     raise PeerUnreachable(f"{self.name}: no answer in {timeout_s:g} s") from error
+                except LineBroken as error:
+                    raise PeerUnreachable(f"{self.name}: {error}") from error
         finally:
             self._is_line_taken = False
         return await self._client.call(self.name, "POST", PULL, frame, timeout_s=timeout_s)

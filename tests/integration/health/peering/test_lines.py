@@ -16,6 +16,7 @@ from config.core.signing import Signer
 from health.peering import lines
 from health.peering.client import PeerClient, PeerUnreachable
 from health.peering.forward import SyncForward
+from health.peering.identity import Identity
 from health.peering.lines import EXTRA_LIFE_S, LIFE_S, Line, LineBroken, LineRefused
 from health.peering.server import PeerServer
 from tests.harness.peering import SECRET, asking, identity, serve_peers
@@ -34,13 +35,14 @@ class Behind:
     served: list[str] = field(default_factory=list)
     """Nodes that lines were opened by."""
     at: float = 0.0
+    who: Identity = field(default_factory=identity)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.served.append(request.headers["Tidegate-Peer-Node"])
         return await lines.serve(
             request,
             self.answer,
-            identity=identity(),
+            identity=self.who,
             signer=SECRET,
             max_question=MAX_QUESTION,
             clock=lambda: time.monotonic() + self.at,
@@ -145,6 +147,17 @@ async def test_a_line_ends_with_whoever_is_behind_it(tmp_path: Path) -> None:
         with pytest.raises(LineBroken):
             await line.ask(b"q", timeout_s=PATIENCE_S)
         assert not line.may_be_used(time.monotonic())
+
+
+async def test_a_line_ends_when_the_mesh_has_another_key(tmp_path: Path) -> None:
+    behind, both_keys = Behind(itself), Signer((b"mesh", b"new"))
+    async with listening(tmp_path, behind) as url, asking(identity("gw-2", "us", both_keys)) as client:
+        line = await opened(client, url)
+        assert await line.ask(b"before", timeout_s=PATIENCE_S) == b"before"
+        behind.who.adopt(Signer((b"new", b"mesh")))
+        with pytest.raises(LineBroken):
+            await line.ask(b"after", timeout_s=PATIENCE_S)
+        assert await (await opened(client, url)).ask(b"again", timeout_s=PATIENCE_S) == b"again"
 
 
 async def test_a_line_is_not_used_beyond_its_life_and_the_other_side_ends_it(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def not_back(before: Mapping[str, Held], after: Mapping[str, Held], *, memory_mi
             yield f"{region}: {now.processes} processes, {was.processes} before"
         grown = now.memory_bytes - was.memory_bytes
         if grown > memory_mib << 20:
-            yield f"{region}: {grown >> 20} MiB more memory"
+            yield f"{region}: {grown >> 20} MiB more memory ({_by_role(was, now)})"
         if now.descriptors > was.descriptors + DESCRIPTOR_SLACK:
             yield f"{region}: {now.descriptors} descriptors, {was.descriptors} before"
         if now.threads > was.threads + THREAD_SLACK:
@@ -67,3 +67,9 @@ def not_back(before: Mapping[str, Held], after: Mapping[str, Held], *, memory_mi
             yield f"{region}: {now.half_closed} connections whose other end is gone, {was.half_closed} before"
         if now.connections:
             yield f"{region}: {now.connections} client connections though no client is there"
+
+
+def _by_role(was: Held, now: Held) -> str:
+    """Where memory went; a process that was started anew begins with little."""
+    grown = {role: now.memory_by_role[role] - was.memory_by_role.get(role, 0) for role in now.memory_by_role}
+    return ", ".join(f"{role} {size // (1 << 20):+} MiB" for role, size in sorted(grown.items())) or "nobody says where"

@@ -35,7 +35,7 @@ from chaos.mesh.plan import (
     Setting,
     address,
 )
-from chaos.mesh.processes import Held, half_closed, held, on_disk, roles
+from chaos.mesh.processes import Held, half_closed, held, memory_by_role, on_disk, roles
 from chaos.mesh.status import unsettled
 from chaos.toxiproxy import find_server
 from chaos.traffic.history import Churn, Gone, Survival
@@ -110,6 +110,7 @@ class Mesh:
             half_closed=half_closed(node.remains()),
             disk_bytes=disk,
             wal_bytes=wal,
+            memory_by_role=memory_by_role(status),
         )
 
     async def unsettled(self) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class Held:
     """In its data directory and its log, without what is yet to be folded in."""
     wal_bytes: int = 0
     """The largest write-ahead log there."""
+    memory_by_role: Mapping[str, int] = field(default_factory=dict)
+    """Resident, in bytes; of those that are ready."""
 
 
 def held(pids: Iterable[int], *, proc: Path = Path("/proc")) -> Held:
@@ -43,13 +45,26 @@ def held(pids: Iterable[int], *, proc: Path = Path("/proc")) -> Held:
     processes = memory = descriptors = threads = 0
     for pid in pids:
         try:
-            memory += int((proc / str(pid) / "statm").read_text().split()[1]) * PAGE_BYTES
+            memory += _resident(pid, proc)
             descriptors += len(os.listdir(proc / str(pid) / "fd"))  # noqa: PTH208 - names only
             threads += len(os.listdir(proc / str(pid) / "task"))  # noqa: PTH208
             processes += 1
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return Held(processes, memory, descriptors, threads)
+
+
+def memory_by_role(status: Mapping[str, Any], *, proc: Path = Path("/proc")) -> dict[str, int]:
+    """From `GET /v1/status`; a process that ends while we look has no entry."""
+    found = {}
+    for role, pid in roles(status).items():
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            found[role] = _resident(pid, proc)
+    return found
+
+
+def _resident(pid: int, proc: Path) -> int:
+    return int((proc / str(pid) / "statm").read_text().split()[1]) * PAGE_BYTES
 
 
 def half_closed(pids: Iterable[int], *, proc: Path = Path("/proc")) -> int:

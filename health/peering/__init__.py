@@ -10,4 +10,5 @@ TLS                health/peering/certificates.py  contexts, and which region a 
 listening          health/peering/server.py      the checks, the table of paths, problem documents
 forwarding         health/peering/forward.py     to the sync process over its Unix socket
 asking             health/peering/client.py      kept connections, timeouts, typed failures
+lines              health/peering/lines.py       kept, proven once: many questions to the sync process of a peer
 """

@@ -13,5 +13,6 @@
     keeping.py       forgets what nobody needs, evicts who is silent for too long
     replicator.py    all of it for one store: starts, watches, reports
 
-Transitive: whoever has an operation passes it on, so that a region cut off from its writer still gets it from a third.
+Transitive: whoever has an operation passes it on, so that a region cut off from its writer still gets it from a third,
+a little later than from its writer.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -31,9 +32,16 @@ def test_as_before_and_a_little_more_is_well() -> None:
         ({"half_closed": 9}, "9 connections whose other end is gone"),
     ],
 )
-def test_each_kind_of_leak_is_said(leak: dict[str, int], said: str) -> None:
+def test_each_kind_of_leak_is_said(leak: dict[str, Any], said: str) -> None:
     (found,) = resources.not_back({"eu": BEFORE}, {"eu": replace(BEFORE, **leak)}, memory_mib=48)
     assert found.startswith(f"eu: {said}")
+
+
+def test_memory_that_has_grown_is_told_by_process() -> None:
+    before = replace(BEFORE, memory_by_role={"sync": 50 << 20, "worker": 40 << 20})
+    after = replace(BEFORE, memory_bytes=300 << 20, memory_by_role={"sync": 151 << 20, "worker": 39 << 20})
+    (found,) = resources.not_back({"eu": before}, {"eu": after}, memory_mib=48)
+    assert found == "eu: 100 MiB more memory (sync +101 MiB, worker -1 MiB)"
 
 
 def test_a_disk_may_grow_with_what_was_written_and_not_beyond() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaos.mesh.processes import PAGE_BYTES, Held, half_closed, held, on_disk, roles
+from chaos.mesh.processes import PAGE_BYTES, Held, half_closed, held, memory_by_role, on_disk, roles
 
 
 def process(proc: Path, pid: int, *, pages: int, descriptors: int, threads: int) -> None:
@@ -19,6 +19,13 @@ def test_what_all_processes_hold_is_summed_and_one_that_has_ended_holds_nothing(
     process(tmp_path, 1, pages=10, descriptors=3, threads=1)
     process(tmp_path, 2, pages=20, descriptors=4, threads=2)
     assert held((1, 2, 3), proc=tmp_path) == Held(2, 30 * PAGE_BYTES, 7, 3)
+
+
+def test_memory_is_told_by_role_and_not_of_one_that_has_ended(tmp_path: Path) -> None:
+    process(tmp_path, 1, pages=10, descriptors=3, threads=1)
+    children = [{"role": role, "pid": pid, "ready": True} for role, pid in (("sync", 1), ("worker", 2))]
+    status = {"processes": {"children": children, "supervisor": None}}
+    assert memory_by_role(status, proc=tmp_path) == {"sync": 10 * PAGE_BYTES}
 
 
 def test_connections_that_the_other_end_has_closed_are_counted_where_they_are_ours(tmp_path: Path) -> None:

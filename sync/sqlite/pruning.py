@@ -8,10 +8,13 @@ import msgspec
 
 from sync.core.dots import Dot, VersionVector
 from sync.core.forgetting import Candidate, Forgotten, forget
+from sync.core.op_ids import PASSING_CLIENT, OpId
 from sync.sqlite.ledger import Ledger
+from sync.sqlite.views import LAST
 
 CHUNK: Final = 1000
 """Rows a transaction: writers wait for no more than some milliseconds."""
+FIRST_PASSING: Final = OpId(PASSING_CLIENT, 0)
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -80,10 +83,31 @@ def expire_conflicts(ledger: Ledger, stream: str, *, before_ms: int, now: float)
     return len(rows)
 
 
-def forget_keys(ledger: Ledger, *, before_ms: int, passing_before_ms: int, at_most: int, now: float) -> None:
-    """Idempotency keys expire; the oldest go first beyond the bound. Clients of one request are forgotten sooner."""
+def forget_passing(
+    ledger: Ledger, *, before_ms: int, now: float, start: OpId = FIRST_PASSING, chunk: int = CHUNK
+) -> OpId | None:
+    """Of clients that live for one request, what was done before then: one chunk, and where to go on; None at the end.
+
+    There are as many as writes in some minutes.
+    """
     with ledger.transaction(now=now):
-        ledger.connection.execute("DELETE FROM done WHERE client >= '~' AND at_ms < ?", (passing_before_ms,))
+        connection = ledger.connection
+        following = connection.execute(
+            "SELECT client, sequence FROM done WHERE (client, sequence) >= (?, ?) ORDER BY client, sequence"
+            " LIMIT 1 OFFSET ?",
+            (start.client, start.sequence, chunk),
+        ).fetchone()
+        end = (LAST, 0) if following is None else following
+        connection.execute(
+            "DELETE FROM done WHERE (client, sequence) >= (?, ?) AND (client, sequence) < (?, ?) AND at_ms < ?",
+            (start.client, start.sequence, *end, before_ms),
+        )
+    return None if following is None else OpId(*following)
+
+
+def forget_keys(ledger: Ledger, *, before_ms: int, at_most: int, now: float) -> None:
+    """Idempotency keys expire; the oldest go first beyond the bound."""
+    with ledger.transaction(now=now):
         keys = "client >= 'key ' AND client < 'key!'"
         ledger.connection.execute(f"DELETE FROM done WHERE {keys} AND at_ms < ?", (before_ms,))  # noqa: S608 - ours
         (count,) = ledger.connection.execute(f"SELECT count(*) FROM done WHERE {keys}").fetchone()  # noqa: S608

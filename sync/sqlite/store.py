@@ -250,16 +250,16 @@ class SqliteStore:
             expire = partial(pruning.expire_conflicts, ledger, stream, before_ms=conflicts_before_ms, now=now)
             while await self._write(stream, expire):
                 pass
-        before = int(now * 1000) - KEEP_KEYS_MS
+        before, passing_before = int(now * 1000) - KEEP_KEYS_MS, int(now * 1000) - KEEP_PASSING_MS
         for name, opened in self._files.items():
-            forget = partial(
-                pruning.forget_keys,
-                before_ms=before,
-                passing_before_ms=int(now * 1000) - KEEP_PASSING_MS,
-                at_most=MAX_KEYS,
-                now=now,
-            )
-            await self._on_writer(name, partial(forget, opened.ledger))
+            forget = partial(pruning.forget_keys, opened.ledger, before_ms=before, at_most=MAX_KEYS, now=now)
+            await self._on_writer(name, forget)
+            start: OpId | None = pruning.FIRST_PASSING
+            while start is not None:
+                start = await self._on_writer(
+                    name,
+                    partial(pruning.forget_passing, opened.ledger, before_ms=passing_before, now=now, start=start),
+                )
 
     async def renew_incarnation(self, stream: str, *, reason: str) -> str:
         """Of the whole file: what one of its streams forgot, the others may have forgotten too."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sync.core.op_ids import of_idempotency_key
+from sync.core.op_ids import OpId, of_idempotency_key
 from sync.sqlite import pruning
 from tests.integration.sync.sqlite.test_file import open_one
 from tests.integration.sync.store_contract import NOTES, NOW, put
@@ -53,7 +53,25 @@ def test_idempotency_keys_go_by_age_and_by_number(tmp_path: Path) -> None:
     for at in range(10):
         key = of_idempotency_key(f"word {at}")
         opened.ledger.write([(put(f"k{at}", b"v", op_id=key, request=b"r"), NOW + at)])
-    pruning.forget_keys(opened.ledger, before_ms=int((NOW + 3) * 1000), passing_before_ms=0, at_most=5, now=NOW)
+    pruning.forget_keys(opened.ledger, before_ms=int((NOW + 3) * 1000), at_most=5, now=NOW)
     kept = [row[0] for row in opened.ledger.connection.execute("SELECT at_ms FROM done ORDER BY at_ms")]
     assert kept == [int((NOW + at) * 1000) for at in range(5, 10)]
+    opened.close()
+
+
+def test_clients_of_one_request_go_by_age_a_chunk_at_a_time_however_much_one_of_them_did(tmp_path: Path) -> None:
+    opened = open_one(tmp_path / "a.db")
+    ids = [OpId(f"~{at}", 1) for at in range(10)] + [OpId("~5x", at) for at in range(1, 10)] + [OpId("queue", 1)]
+    for op_id in ids:
+        for at in (0, 60) if op_id.client < "~3" else (0,):
+            one = op_id if not at else OpId(f"{op_id.client}-late", 1)
+            opened.ledger.write([(put(f"{one}", b"v", op_id=one, request=b"r"), NOW + at)])
+    start: OpId | None = pruning.FIRST_PASSING
+    chunks = 0
+    while start is not None:
+        start = pruning.forget_passing(opened.ledger, before_ms=int((NOW + 30) * 1000), now=NOW, start=start, chunk=4)
+        chunks += 1
+    assert chunks > 3
+    kept = {row[0] for row in opened.ledger.connection.execute("SELECT client FROM done")}
+    assert kept == {"queue", "queue-late", "~0-late", "~1-late", "~2-late"}
     opened.close()

@@ -90,6 +90,7 @@ class PeerClient:
         """None: the peer answers, and gives no line; `call` tells why. Raises `PeerUnreachable`."""
         headers, nonce = self._proof("GET", path, b"")
         socket: aiohttp.ClientWebSocketResponse | None = None
+        line: Line | None = None
         try:
             async with asyncio.timeout(timeout_s):
                 socket = await self._open().ws_connect(
@@ -99,17 +100,19 @@ class PeerClient:
                     max_msg_size=MAX_ANSWER_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
                 )
-                return await greeted(socket, self._identity, self._signer, nonce=nonce, now=now)
+                line = await greeted(socket, self._identity, self._signer, nonce=nonce, now=now)
         except aiohttp.WSServerHandshakeError:
             return None
         except (Stranger, LineBroken) as error:
-            if socket is not None:
-                await socket.close()
             raise PeerUnreachable(f"{url}: {error}") from error
         except TimeoutError as error:
             raise PeerUnreachable(f"{url}: no line in {timeout_s:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise PeerUnreachable(f"{url}: {error or type(error).__name__}") from error
+        finally:
+            if socket is not None and line is None:
+                await socket.close()  # whoever does not greet would else hold a place among the peer's connections
+        return line
 
     def _proof(self, method: str, path: str, body: bytes) -> tuple[dict[str, str], str]:
         """Headers that say who asks, and the nonce of their signature."""

@@ -71,15 +71,15 @@ class SyncForward:
             return await _whole(answer)
 
     async def _line(self, request: web.Request, headers: list[tuple[str, str]]) -> web.StreamResponse:
-        inner = await self._open().ws_connect(
+        async with self._open().ws_connect(
             f"http://sync{request.raw_path}",
             headers=[(name, value) for name, value in headers if not name.lower().startswith("sec-websocket-")],
             max_msg_size=MAX_ANSWER_BYTES,
             timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
-        )
-        outer = web.WebSocketResponse(max_msg_size=MAX_BODY_BYTES, compress=False)
-        await outer.prepare(request)
-        await lines.relayed(outer, inner)
+        ) as inner:
+            outer = web.WebSocketResponse(max_msg_size=MAX_BODY_BYTES, compress=False)
+            await outer.prepare(request)
+            await lines.relayed(outer, inner)
         return outer
 
     def _open(self) -> aiohttp.ClientSession:

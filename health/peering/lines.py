@@ -193,13 +193,12 @@ async def serve(
 
 
 async def relayed(outer: Socket, inner: Socket) -> None:
-    """Carry messages both ways, until either side leaves; at most one is held each way."""
+    """Carry messages both ways, one at a time, until either side leaves. Whoever opened `inner` ends it."""
     async with asyncio.TaskGroup() as group:
         ways = [group.create_task(_carried(outer, inner)), group.create_task(_carried(inner, outer))]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in ways:
             way.cancel()
-    await inner.close()
     await outer.close()
 
 

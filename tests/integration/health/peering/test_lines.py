@@ -14,12 +14,12 @@ from aiohttp import web
 
 from config.core.signing import Signer
 from health.peering import lines
-from health.peering.client import PeerClient, PeerUnreachable
+from health.peering.client import MAX_CONNECTIONS_PER_PEER, PeerClient, PeerUnreachable
 from health.peering.forward import SyncForward
-from health.peering.identity import Identity
+from health.peering.identity import Identity, Peer
 from health.peering.lines import EXTRA_LIFE_S, LIFE_S, Line, LineBroken, LineRefused
 from health.peering.server import PeerServer
-from tests.harness.peering import SECRET, asking, identity, serve_peers
+from tests.harness.peering import SECRET, asking, echo, identity, serve_peers
 from tidegate.node.wall import wall
 
 LINE = "/peer/v1/sync/line"
@@ -136,6 +136,28 @@ async def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
     async with asking(identity("gw-2", "us")) as client:
         with pytest.raises(PeerUnreachable):
             await client.open_line(url, LINE, timeout_s=PATIENCE_S, now=0.0)
+
+
+async def test_who_takes_a_line_and_does_not_greet_keeps_no_connection() -> None:
+    async def silent(request: web.Request, _: Peer) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive()
+        return socket
+
+    server = PeerServer(identity(), signer=SECRET, hosts={}, wall=wall, clock=time.monotonic)
+    server.mount(LINE, silent)
+    server.mount("/peer/v1/echo", echo)
+    runner = await serve_peers(server, host="127.0.0.1", port=0, tls=None)
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        async with asking(identity("gw-2", "us")) as client:
+            for _ in range(MAX_CONNECTIONS_PER_PEER):
+                with pytest.raises(PeerUnreachable, match="no line in"):
+                    await client.open_line(url, LINE, timeout_s=0.1, now=0.0)
+            await client.call(url, "POST", "/peer/v1/echo", b"x", timeout_s=PATIENCE_S)
+    finally:
+        await runner.cleanup()
 
 
 async def test_a_line_ends_with_whoever_is_behind_it(tmp_path: Path) -> None:

@@ -152,9 +152,11 @@ async def test_who_takes_a_line_and_does_not_greet_keeps_no_connection() -> None
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         async with asking(identity("gw-2", "us")) as client:
+            failures = []  # kept: what ends by being forgotten is not closed
             for _ in range(MAX_CONNECTIONS_PER_PEER):
-                with pytest.raises(PeerUnreachable, match="no line in"):
+                with pytest.raises(PeerUnreachable, match="no line in") as failure:
                     await client.open_line(url, LINE, timeout_s=0.1, now=0.0)
+                failures.append(failure)
             await client.call(url, "POST", "/peer/v1/echo", b"x", timeout_s=PATIENCE_S)
     finally:
         await runner.cleanup()

@@ -76,6 +76,8 @@ from gateway.verdicts import Verdicts
 
 TICK_S: Final = 0.1
 STALENESS_CHECK_S: Final = 1.0
+ACCEPT_TURNS: Final = 2
+"""Turns of an event loop between its accept(2) and `connection_made`: one in uvloop, two in asyncio."""
 _log = logging.getLogger("gateway.dataplane")
 
 
@@ -363,6 +365,8 @@ class DataPlane:
         self.is_draining = True
         for acceptor in self._acceptors:
             acceptor.close()
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)  # what was accepted by then becomes a client that is waited for
         cut = await self.clients.drain(grace_s)
         if self._audit is not None:
             self._audit.close()

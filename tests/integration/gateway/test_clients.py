@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -49,3 +50,22 @@ async def test_a_drain_cuts_what_does_not_end_and_says_how_much() -> None:
         await client.send(GET)
         await until(lambda: bool(endpoint.received), "the request is in flight")
         assert await bench.plane.drain(0.2) == 1
+
+
+async def test_a_drain_waits_for_who_was_accepted_at_its_very_beginning() -> None:
+    async with Bench() as bench:
+        endpoint = await bench.endpoint()
+        await bench.publish()
+        # Blocking, so that the loop sees it only once the drain has begun.
+        with socket.create_connection(("127.0.0.1", bench.port), timeout=10.0) as client:
+
+            async def ask() -> bytes:
+                await until(lambda: len(bench.plane.clients) == 1, "it is accepted")
+                client.sendall(GET)
+                return await asyncio.to_thread(client.recv, 65536)
+
+            async with asyncio.TaskGroup() as group:
+                answer = group.create_task(ask())
+                assert await bench.plane.drain(10.0) == 0
+                assert endpoint.received
+            assert answer.result().startswith(b"HTTP/1.1 200 ")

@@ -7,6 +7,7 @@ are a column's own.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from chaos.faults import Fault
@@ -29,11 +30,13 @@ class Bounds:
     """Requests above a limit, in any window: a node that is restarted forgets what it counted."""
     over_shared_limit: int = SHARED_SLACK
     """The same of the limit that all nodes count together."""
+    limits_within_s: float = math.inf
+    """The longest window in which a limit is judged. What is exceeded is bounded for a fault; where there are many, one
+    after the other, windows over several of them say nothing."""
     kills_upon_ack: int = 0
     """Stores that must have been killed upon an acknowledgement, or nothing was shown."""
     memory_mib: int = 48
-    """What a node may hold more than before: allocators keep what they once had, and caches of the data
-    grow with it."""
+    """What a node may hold more than before, beside its databases' caches: allocators keep what they once had."""
     churns: int = 0
     """Stores whose logs must have been cut, or nothing was shown."""
     hit: str | None = None

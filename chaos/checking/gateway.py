@@ -55,18 +55,20 @@ def after_drain(history: History, drained: Sequence[tuple[str, float, float]]) -
                 yield f"{arrival.method} {arrival.path} reached {backend} {arrival.at - since:.2f} s after its drain"
 
 
-def over_limit(history: History) -> dict[str, int]:
-    """By region: most admitted requests of its node above what any window of the limit allows."""
+def over_limit(history: History, *, within_s: float = math.inf) -> dict[str, int]:
+    """By region: most admitted requests of its node above what the limit allows, in a window of at most `within_s`."""
     return {
-        region: excess(_admitted(history.exchanges, "limited", region), rate=LIMIT_RATE, burst=LIMIT_BURST)
+        region: excess(
+            _admitted(history.exchanges, "limited", region), rate=LIMIT_RATE, burst=LIMIT_BURST, within_s=within_s
+        )
         for region in REGIONS
     }
 
 
-def over_shared_limit(history: History) -> int | None:
+def over_shared_limit(history: History, *, within_s: float = math.inf) -> int | None:
     """The same of the limit that all nodes count together; None where there is none."""
     admitted = _admitted(history.exchanges, "shared", *REGIONS)
-    return excess(admitted, rate=SHARED_RATE, burst=SHARED_BURST) if admitted else None
+    return excess(admitted, rate=SHARED_RATE, burst=SHARED_BURST, within_s=within_s) if admitted else None
 
 
 def _admitted(exchanges: Sequence[Exchange], route: str, *regions: str) -> list[tuple[float, float]]:
@@ -78,8 +80,8 @@ def _admitted(exchanges: Sequence[Exchange], route: str, *regions: str) -> list[
     )
 
 
-def excess(admitted: Sequence[tuple[float, float]], *, rate: float, burst: int) -> int:
-    """The most that any window holds beyond burst + rate * length, in whole requests.
+def excess(admitted: Sequence[tuple[float, float]], *, rate: float, burst: int, within_s: float = math.inf) -> int:
+    """The most that any window of at most `within_s` holds beyond burst + rate * length, in whole requests.
 
     Only what lies in a window as a whole counts as let in within it: one that was let in before a fault and answered
     after it says nothing about the time of its answer.
@@ -88,16 +90,24 @@ def excess(admitted: Sequence[tuple[float, float]], *, rate: float, burst: int) 
     # behind the start, and the most that any of its ends has of them, less what the limit allows up to there.
     order = sorted(range(len(admitted)), key=lambda index: admitted[index][1])
     leaves = 1 << len(admitted).bit_length()
-    leaf = {index: leaves + place for place, index in enumerate(order)}
+    place = {index: place for place, index in enumerate(order)}
     counts, most = [0] * (2 * leaves), [-math.inf] * (2 * leaves)
-    worst = 0.0
-    for index in sorted(range(len(admitted)), key=lambda index: admitted[index][0], reverse=True):
-        start, end = admitted[index]
-        node = leaf[index]
-        counts[node], most[node] = 1, 1 - rate * end
+
+    def put(at: int, count: int, held: float) -> None:
+        node = leaves + at
+        counts[node], most[node] = count, held
         while node := node >> 1:
             first, second = 2 * node, 2 * node + 1
             counts[node] = counts[first] + counts[second]
             most[node] = max(most[first], counts[first] + most[second])
+
+    worst, in_reach = 0.0, len(order)
+    for index in sorted(range(len(admitted)), key=lambda index: admitted[index][0], reverse=True):
+        start, end = admitted[index]
+        while in_reach and admitted[order[in_reach - 1]][1] > start + within_s:
+            in_reach -= 1
+            put(in_reach, 0, -math.inf)  # starts only go back from here
+        if place[index] < in_reach:
+            put(place[index], 1, 1 - rate * end)
         worst = max(worst, most[1] + rate * start - burst)
     return int(worst)

@@ -92,11 +92,12 @@ def _of_gateway(history: History, facts: Facts, bounds: Bounds) -> Iterator[Prom
 
 def _of_limits(history: History, bounds: Bounds) -> Iterator[Promise]:
     asked = sum(one.route == "limited" for one in history.exchanges)
-    excess = max(gateway.over_limit(history).values())
+    within_s = bounds.limits_within_s
+    excess = max(gateway.over_limit(history, within_s=within_s).values())
     yield Promise(
         f"limits are exceeded by at most {bounds.over_limit}", excess <= bounds.over_limit, f"{excess} of {asked:,}"
     )
-    together = gateway.over_shared_limit(history)
+    together = gateway.over_shared_limit(history, within_s=within_s)
     if together is not None:
         asked = sum(one.route == "shared" for one in history.exchanges)
         yield Promise(

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from chaos.mesh.plan import KEPT_OPERATIONS
+from chaos.mesh.plan import COLLECTIONS, KEPT_OPERATIONS
 from chaos.mesh.processes import Held
 from chaos.traffic.history import Churn
+from sync.sqlite.schema import CACHE_KIB
+from sync.sqlite.store import READERS
 
 DESCRIPTOR_SLACK = 16
 """Pooled connections to endpoints, peers and databases that were not open at the time of the first look."""
@@ -24,6 +26,8 @@ CUT_SLACK = 2_000
 """Operations since the log was last cut."""
 BYTES_A_WRITE = 4 << 10
 """Of a value of a few dozen bytes: with its log, its key's state, its operation id, and indexes over them."""
+CLASSES = len(set(COLLECTIONS.values()))
+"""Of residency: each has a database of its own."""
 BYTES_A_REQUEST = 1 << 10
 """An audit record for each attempt across a border."""
 
@@ -49,13 +53,15 @@ def uncut(churns: Sequence[Churn]) -> Iterator[str]:
 
 
 def not_back(before: Mapping[str, Held], after: Mapping[str, Held], *, memory_mib: int) -> Iterator[str]:
-    """By region: what is above where it was, and by how much. `memory_mib`: what a node may have more of."""
+    """By region: what is above where it was, and by how much. `memory_mib`: what a node may have more of, beside what
+    the process of its data may keep in the databases' caches."""
     for region, was in before.items():
         now = after[region]
         if now.processes < was.processes:
             yield f"{region}: {now.processes} processes, {was.processes} before"
         grown = now.memory_bytes - was.memory_bytes
-        if grown > memory_mib << 20:
+        cached = min(_grown(was, now).get("sync", 0), cacheable(now.disk_bytes) - cacheable(was.disk_bytes))
+        if grown - max(0, cached) > memory_mib << 20:
             yield f"{region}: {grown >> 20} MiB more memory ({_by_role(was, now)})"
         if now.descriptors > was.descriptors + DESCRIPTOR_SLACK:
             yield f"{region}: {now.descriptors} descriptors, {was.descriptors} before"
@@ -69,7 +75,19 @@ def not_back(before: Mapping[str, Held], after: Mapping[str, Held], *, memory_mi
             yield f"{region}: {now.connections} client connections though no client is there"
 
 
+def cacheable(disk_bytes: int) -> int:
+    """Bytes of databases of this size that SQLite's caches hold at most. Each connection has its own: the writer, and
+    the readers (the lanes and the loop) with a quarter of that."""
+    most = CLASSES * CACHE_KIB << 10
+    return min(disk_bytes, most) + (READERS + 1) * min(disk_bytes, most // 4)
+
+
+def _grown(was: Held, now: Held) -> dict[str, int]:
+    """By role; a process that was started anew begins with little."""
+    return {role: now.memory_by_role[role] - was.memory_by_role.get(role, 0) for role in now.memory_by_role}
+
+
 def _by_role(was: Held, now: Held) -> str:
-    """Where memory went; a process that was started anew begins with little."""
-    grown = {role: now.memory_by_role[role] - was.memory_by_role.get(role, 0) for role in now.memory_by_role}
-    return ", ".join(f"{role} {size // (1 << 20):+} MiB" for role, size in sorted(grown.items())) or "nobody says where"
+    """Where memory went."""
+    grown = sorted(_grown(was, now).items())
+    return ", ".join(f"{role} {size // (1 << 20):+} MiB" for role, size in grown) or "nobody says where"

@@ -18,8 +18,6 @@ EXPERIMENT = Experiment(
         failed_idempotent=0.45,
         longest_gap_s=400.0,
         settle_within_s=40.0,
-        # Files of 50 MB fill SQLite's caches, which those of other columns do not.
-        memory_mib=128,
         churns=2,
     ),
     lasts=0.2,

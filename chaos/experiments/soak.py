@@ -28,6 +28,10 @@ EXPERIMENT = Experiment(
         each_s=EACH_S,
     ),
     bounds=Bounds(
-        failed_idempotent=0.01, longest_gap_s=10.0, over_shared_limit=SHARED_SLACK_CUT_OFF, settle_within_s=60.0
+        failed_idempotent=0.01,
+        longest_gap_s=10.0,
+        over_shared_limit=SHARED_SLACK_CUT_OFF,
+        limits_within_s=2 * EACH_S,
+        settle_within_s=60.0,
     ),
 )

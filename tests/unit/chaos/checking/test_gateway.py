@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -90,13 +91,17 @@ def test_requests_that_were_let_in_one_by_one_and_answered_at_once_do_not_exceed
     assert gateway.over_limit(history)["eu-west"] == 0
 
 
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 10)), max_size=30), st.integers(0, 3))
-def test_the_worst_window_is_found_as_by_trying_all(asked: list[tuple[int, int]], burst: int) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 10)), max_size=30),
+    st.integers(0, 3),
+    st.sampled_from([0.5, 2.0, 5.0, math.inf]),
+)
+def test_the_worst_window_is_found_as_by_trying_all(asked: list[tuple[int, int]], burst: int, within_s: float) -> None:
     admitted = [(began / 4, (began + took) / 4) for began, took in asked]
     windows = [(start, end) for start, _ in admitted for _, end in admitted]
     held = [
         sum(start <= began and ended <= end for began, ended in admitted) - burst - 2.0 * (end - start)
         for start, end in windows
-        if start <= end
+        if start <= end <= start + within_s
     ]
-    assert gateway.excess(admitted, rate=2.0, burst=burst) == int(max([0.0, *held]))
+    assert gateway.excess(admitted, rate=2.0, burst=burst, within_s=within_s) == int(max([0.0, *held]))

@@ -24,6 +24,8 @@ PROGRESS: Final = "/progress"
 WAIT_S: Final = 1.0
 """Without news, the answer says that nothing has changed."""
 FOLLOW_S: Final = 60.0
+PAUSE_S: Final = 0.02
+"""Between two looks at a store that is written all the time: who asks pauses as long (freshness.py)."""
 
 
 class SyncStatus:
@@ -58,6 +60,7 @@ class SyncStatus:
                 continue
             if has_moved:
                 self.moved()
+                await asyncio.sleep(PAUSE_S)
 
     async def status(self) -> Status:
         """Now."""

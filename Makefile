@@ -28,7 +28,7 @@ format: ## write the format that `check` asks for
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix-only --quiet .
 
-fast: ## compile the data plane's hot modules to C (ARGS=--clean: back to the sources)
+fast: ## compile hot modules to C (ARGS=--clean: back to the sources)
 	@scripts/setup
 	@.venv/bin/python scripts/compile.py $(ARGS)
 
@@ -42,7 +42,8 @@ bench-health: ## how long failures take to be dealt with (ARGS=--quick: one roun
 
 bench-sync: ## replication, side by side with other products (ARGS=--quick: one round of few documents)
 	@scripts/setup --tests
-	@.venv/bin/python -m bench.sync $(ARGS)
+	@.venv/bin/python scripts/compile.py --copy .tools/bench-compiled
+	@.venv/bin/python -m bench.sync --compiled .tools/bench-compiled $(ARGS)
 
 chaos: ## real faults against three real regions: promises, figures, pictures (ARGS=--short: what CI runs)
 	@scripts/setup --tests

@@ -82,14 +82,14 @@ BUGS = (
     ),
     Planted(
         "... also where the other dot is known already",
-        "sync/core/versions.py",
+        "sync/core/merging.py",
         "    elif alias is None or not covers(state.context, *alias):\n",
         "    elif twin is None:\n",
         (),
     ),
     Planted(
         "a concurrent write drops what it has not seen",
-        "sync/core/versions.py",
+        "sync/core/merging.py",
         "kept = [known for known in state.versions if known is not twin and not known.is_covered(context)]",
         "kept = [known for known in state.versions[:12] if known is not twin and not known.is_covered(context)]",
         ("C1", "C3"),

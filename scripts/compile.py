@@ -1,12 +1,12 @@
-"""Compile the data plane's hot modules to C with mypyc: the same source, about half the CPU of its own a request.
+"""Compile hot modules to C with mypyc: the same source, half the CPU of its own a request.
 
     python scripts/compile.py                in place: `import` then finds the compiled modules before the sources
     python scripts/compile.py --clean        back to the sources
     python scripts/compile.py --copy DIR     a copy of the tree in DIR, compiled there
     python scripts/compile.py --quick ...    half the C compiler's time, slower code, the same behaviour: for tests
 
-A module is listed here when it runs for every request and mypyc can compile it. What is not compiled falls back to its
-source, module by module, and so does everything where there is no C compiler: speed is the only difference.
+A module is listed here when it runs for every request or write and mypyc can compile it. What is not compiled falls
+back to its source, module by module, and so does everything where there is no C compiler: speed is the only difference.
 """
 
 from __future__ import annotations
@@ -34,15 +34,27 @@ PROXY = (
     "recording retrying shaped sticky tracing tunnel upstream waiting whole_body"
 )
 ROOM = "byte_locks counts errors location locator places seen"
+SYNC = {
+    "sync/core": "aftermath arrivals clock dots feed local_batch merge_patch merging policy",
+    "sync/sqlite": "file ledger rows store views",
+    "sync/api": "answering asking front paths records server",
+    "sync/replication": "serving",
+    "sync": "wakeups",
+    "config/core": "hmac_sha256 signing",
+}
+PACKAGES = ("config", "gateway", "health", "sync")
+"""What these modules import, and mypyc reads."""
 MODULES = (
     *(f"gateway/{name}.py" for name in ROOM.split()),
     *(f"gateway/core/{name}.py" for name in CORE.split()),
     *(f"gateway/admission/{name}.py" for name in ADMISSION.split()),
     *(f"gateway/proxy/{name}.py" for name in PROXY.split()),
     "gateway/tls/session.py",
+    *(f"{folder}/{name}.py" for folder, names in SYNC.items() for name in names.split()),
 )
-# Not among them: hops, debugging and outcome. They define `msgspec.Struct`s, whose options mypyc drops without a word:
-# what is sent would look different from what the source reads.
+# Not among them: modules that define `msgspec.Struct`s (hops, debugging, outcome; writes, versions, operation), whose
+# options mypyc drops without a word: what is sent would look different from what the source reads. Nor lanes, whose
+# `_thread` becomes a word of C.
 
 SETUP = """
 import sys
@@ -87,8 +99,9 @@ def copy_tree(target: Path) -> None:
 
 
 def clean(target: Path) -> None:
-    for compiled in (target / "gateway").rglob("*.so"):
-        compiled.unlink()
+    for package in PACKAGES:
+        for compiled in (target / package).rglob("*.so"):
+            compiled.unlink()
     for glue in target.glob("*__mypyc*.so"):
         glue.unlink()
 
@@ -100,7 +113,7 @@ def compile_into(target: Path, *, level: str) -> int:
     """
     with tempfile.TemporaryDirectory(prefix="tidegate-compile-") as folder:
         workshop = Path(folder)
-        for package in ("gateway", "config"):
+        for package in PACKAGES:
             shutil.copytree(target / package, workshop / package)
         done = subprocess.run(
             [sys.executable, "-c", SETUP, "compile", level, *MODULES],
@@ -116,7 +129,7 @@ def compile_into(target: Path, *, level: str) -> int:
         compiled = [file for file in workshop.rglob("*.so") if "build" not in file.relative_to(workshop).parts]
         for file in compiled:
             shutil.copy2(file, target / file.relative_to(workshop))
-    sys.stdout.write(f"compile: {len(compiled)} modules of the data plane compiled\n")
+    sys.stdout.write(f"compile: {len(compiled)} files of compiled modules\n")
     return 0
 
 

@@ -68,15 +68,16 @@ compile_ahead() {
   ahead=$!
 }
 
-# The data plane's tests once more, on its hot modules compiled to C: the same source must behave the same.
+# The tests of hot modules once more, on what `make fast` compiles to C: the same source must behave the same.
 compiled() {
   # shellcheck disable=SC2016  # the inner shell's arguments
   stage "compile, what is left" 900 sh -c 'tail --pid="$0" -f /dev/null; cat "$1/compile.log"; exit "$(cat "$1/compile.exit")"' \
     "$ahead" $REPORTS
   ahead=
-  stage "data plane, compiled" 900 $BIN/python -m pytest --quiet --junitxml="$PWD/$REPORTS/compiled.xml" -n 2 \
+  stage "hot modules, compiled" 900 $BIN/python -m pytest --quiet --junitxml="$PWD/$REPORTS/compiled.xml" -n 2 \
     --rootdir .tools/compiled --config-file .tools/compiled/pyproject.toml \
-    .tools/compiled/tests/unit/gateway .tools/compiled/tests/integration/gateway
+    .tools/compiled/tests/{unit,integration}/gateway .tools/compiled/tests/unit/sync \
+    .tools/compiled/tests/integration/sync/{api,sqlite}
 }
 
 # The end: every stage at a glance, and one line in the form of pytest's own for all the tests together.

@@ -28,11 +28,11 @@ from sync.core.absorbing import Absorbed, Page, Purpose
 from sync.core.arrivals import ReceiptProblem
 from sync.core.digests import Digest, KeyRange
 from sync.core.dots import Dot, VersionVector
-from sync.core.local_batch import Refusal, Write, Written
 from sync.core.loss_log import KnownLoss
 from sync.core.op_ids import Done, OpId
 from sync.core.operation import Operation, Sealed
 from sync.core.versions import KeyState, Version
+from sync.core.writes import Refusal, Write, Written
 
 
 class Body(msgspec.Struct, frozen=True):

@@ -20,8 +20,8 @@ from health.core.session_token import SessionToken
 from sync.api.problems import Problem
 from sync.core.contexts import Context, open_context
 from sync.core.levels import WriteLevel
-from sync.core.local_batch import Write, WriteKind
 from sync.core.op_ids import OpId, of_idempotency_key, parse_op_id
+from sync.core.writes import Write, WriteKind
 
 DEFAULT_TYPE: Final = "application/octet-stream"
 JSON: Final = "application/json"

@@ -21,10 +21,11 @@ from sync.api.problems import Problem
 from sync.api.records import Records
 from sync.core.contexts import seal_context
 from sync.core.levels import Durability, asked_for, satisfies
-from sync.core.local_batch import Refusal, Write, Written, entity_tag
+from sync.core.local_batch import entity_tag
 from sync.core.op_ids import OpId, parse_op_id
 from sync.core.plans import CollectionPlan
 from sync.core.primacy import Elsewhere, Here
+from sync.core.writes import Refusal, Write, Written
 from sync.errors import SyncError
 
 MAX_ITEMS: Final = 1000

@@ -18,8 +18,9 @@ from sync.api.messages import Answer, Request, json_answer
 from sync.api.problems import Problem
 from sync.api.records import MAX_PAGE, Records, limit_of
 from sync.core.levels import asked_for
-from sync.core.local_batch import Refusal, Write, entity_tag
+from sync.core.local_batch import entity_tag
 from sync.core.policy import keeps_siblings
+from sync.core.writes import Refusal, Write
 from sync.store import Record
 
 DEFAULT_PAGE: Final = 100

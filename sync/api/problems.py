@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from sync.api.messages import Answer
-from sync.core.local_batch import Refusal
+from sync.core.writes import Refusal
 from sync.errors import CursorExpired, StoreFull, StoreUnavailable, SyncError, UnknownStream
 
 TYPE_PREFIX: Final = "urn:tidegate:problem:"

@@ -22,9 +22,10 @@ from sync.api.problems import Problem
 from sync.core import merge_patch
 from sync.core.dots import Dot
 from sync.core.levels import Durability, ReadLevel, asked_for, reached, satisfies
-from sync.core.local_batch import Refusal, Write, WriteKind, Written, entity_tag
+from sync.core.local_batch import entity_tag
 from sync.core.plans import CollectionPlan
 from sync.core.versions import EMPTY
+from sync.core.writes import Refusal, Write, WriteKind, Written
 from sync.replication.barrier import Passed
 from sync.resolving.merging import Merged, Merging
 from sync.store import Record, Store

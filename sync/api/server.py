@@ -21,7 +21,7 @@ from sync.api.messages import Answer, Request, json_answer
 from sync.api.paths import Target, target_of
 from sync.api.problems import Problem, of_error
 from sync.api.records import Records
-from sync.core.local_batch import WriteKind
+from sync.core.writes import WriteKind
 from sync.errors import SyncError
 
 WRITES: Final[dict[str, WriteKind]] = {"PUT": "put", "PATCH": "patch", "DELETE": "delete"}

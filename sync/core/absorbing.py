@@ -22,12 +22,13 @@ from sync.core.clock import Clock
 from sync.core.digests import KeyRange
 from sync.core.dots import Dot, VersionVector, covers, joined
 from sync.core.local_batch import Appended
+from sync.core.merging import version_of
 from sync.core.op_ids import Done, OpId
 from sync.core.operation import Malformed, Sealed, ValueDamaged, decode_head, head_hash, verify_value
 from sync.core.plans import CollectionPlan
 from sync.core.policy import Loss, Settled, keeps_siblings
 from sync.core.reconciling import Known, Side, absorbed, compared, is_comparable, living
-from sync.core.versions import EMPTY, KeyState, Version, version_of
+from sync.core.versions import EMPTY, KeyState, Version
 
 Purpose = Literal["comparison", "snapshot"]
 

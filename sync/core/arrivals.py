@@ -20,11 +20,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
-
 from sync.core.clock import Clock
 from sync.core.dots import Dot, VersionVector
 from sync.core.local_batch import Appended, Head
+from sync.core.merging import version_of
 from sync.core.op_ids import Done, OpId
 from sync.core.operation import (
     FORMAT,
@@ -40,7 +39,7 @@ from sync.core.operation import (
 )
 from sync.core.plans import CollectionPlan
 from sync.core.policy import Loss, arrive, keeps_siblings
-from sync.core.versions import EMPTY, KeyState, version_of
+from sync.core.versions import EMPTY, KeyState
 
 HoldReason = Literal["future", "later_version", "behind", "quarantined", "skipped"]
 Verdict = Literal["applied", "held", "duplicate"]
@@ -70,7 +69,8 @@ class Poisonous(Malformed):
         self.dot = dot
 
 
-class ReceiptProblem(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ReceiptProblem:
     """The operation at which a batch stopped."""
 
     kind: Literal["gap", "fork", "own_future", "malformed"]
@@ -136,8 +136,9 @@ class ArrivalBatch:
                 counts[self.take(sealed, now=now, head=head, poison=poison)] += 1
             except ChainBroken as broken:
                 return counts, ReceiptProblem(broken.kind, index, broken.origin, str(broken))
-            except Poisonous as fault:
-                return counts, ReceiptProblem("malformed", index, fault.dot[0], str(fault), poison=fault.dot)
+            except Poisonous as poisonous:
+                dot = poisonous.dot
+                return counts, ReceiptProblem("malformed", index, dot[0], str(poisonous), poison=dot)
             except Malformed as fault:
                 return counts, ReceiptProblem("malformed", index, _claimed_origin(sealed), str(fault))
         return counts, None

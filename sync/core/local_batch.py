@@ -12,68 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
-
-import msgspec
+from typing import Final
 
 from sync.core import merge_patch, op_ids
 from sync.core.clock import Clock
 from sync.core.dots import VersionVector, covers
+from sync.core.merging import version_of
 from sync.core.op_ids import Done, OpId
 from sync.core.operation import FORMAT, GENESIS, Operation, Sealed, head_bytes, head_hash, value_hash
 from sync.core.plans import CollectionPlan
 from sync.core.policy import Loss, arrive, context_of_write, is_too_crowded, keeps_siblings
-from sync.core.versions import EMPTY, KeyState, Version, version_of
-
-WriteKind = Literal["put", "delete", "patch", "resolve"]
-
+from sync.core.versions import EMPTY, KeyState, Version
+from sync.core.writes import Refusal, Write, Written
 
 NAMES_WHAT_IS_HERE: Final = frozenset({"resolve", "delete"})
 """Blind, they mean the versions that this store shows: a delete that left them would be none."""
-
-
-class Write(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A write as a client asked for it."""
-
-    stream: str
-    key: str
-    kind: WriteKind
-    value: bytes = b""
-    content_type: str = ""
-    context: VersionVector | None = None
-    """What the client had read, from its context token; None for a blind write."""
-    seen_hlc: int = 0
-    """The largest stamp in its tokens."""
-    if_match: tuple[str, ...] | None = None
-    """Entity tags, one of which must be the current one; `*` is any."""
-    must_be_absent: bool = False
-    op_id: OpId | None = None
-    request: bytes = b""
-    """Keyed digest of all that was asked; needed with `op_id`."""
-    actor: str = ""
-    needs_context: bool = False
-    """Refuse it blind while the key is in conflict: an offline queue's write to a key that a person must resolve."""
-
-
-class Written(msgspec.Struct, frozen=True, gc=False):
-    """A write that is done once the batch is committed."""
-
-    status: int
-    origin: str
-    seq: int
-    state: KeyState
-    """Of the key, right after this write (at a replay: now)."""
-    hlc: int
-    is_replay: bool = False
-
-
-class Refusal(msgspec.Struct, frozen=True, gc=False):
-    """A write that is not done."""
-
-    status: int
-    reason: str
-    """Slug."""
-    detail: str
 
 
 @dataclass(slots=True)

@@ -19,8 +19,9 @@ from sync.core.absorbing import is_of
 from sync.core.aftermath import LossRecord, record_of
 from sync.core.dots import Dot
 from sync.core.local_batch import Appended
+from sync.core.merging import version_of
 from sync.core.operation import Malformed, Sealed, decode_head, head_hash, verify_value
-from sync.core.versions import EMPTY, KeyState, Version, version_of
+from sync.core.versions import EMPTY, KeyState, Version
 
 
 class KnownLoss(msgspec.Struct, frozen=True, array_like=True):

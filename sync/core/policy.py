@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from sync.core.dots import Dot, VersionVector
-from sync.core.versions import KeyState, Version, apply
+from sync.core.merging import apply
+from sync.core.versions import KeyState, Version
 
 ConflictPolicy = Literal["last_write_wins", "vector_clock", "custom", "manual"]
 

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sync.core.dots import covers, includes, joined
+from sync.core.merging import join, union
 from sync.core.policy import ConflictPolicy, Settled, settle
-from sync.core.versions import KeyState, join, union
+from sync.core.versions import KeyState
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ that it is durable and visible there.
 from __future__ import annotations
 
 import struct
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -175,15 +176,27 @@ _KINDS: Final[dict[type[AnyMessage], int]] = {Pull: 0, Pulled: 0, Compare: 1, Co
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-class _Zstandard(threading.local):
-    """A thread's own: making one takes four times as long as a small frame needs, and threads cannot share it."""
+class _Codec:
+    """Used by one caller at a time."""
 
     def __init__(self) -> None:
         self.compressor = zstandard.ZstdCompressor(level=LEVEL)
         self.decompressor = zstandard.ZstdDecompressor()
 
 
-_zstandard: Final = _Zstandard()
+_idle_codecs: Final[list[_Codec]] = []
+"""Kept, for making one takes four times as long as a small frame. As many as callers were there at once."""
+
+
+@contextmanager
+def _codec() -> Iterator[_Codec]:
+    """One that nobody uses; one that has met a damaged frame is not kept."""
+    try:
+        codec = _idle_codecs.pop()
+    except IndexError:
+        codec = _Codec()
+    yield codec
+    _idle_codecs.append(codec)
 
 
 def pack(message: AnyMessage) -> bytes:
@@ -191,7 +204,8 @@ def pack(message: AnyMessage) -> bytes:
     raw = _encode(message)
     body, flags = raw, _KINDS[type(message)] << _KIND_SHIFT
     if len(raw) >= COMPRESS_FROM:
-        squeezed = _zstandard.compressor.compress(raw)
+        with _codec() as codec:
+            squeezed = codec.compressor.compress(raw)
         if len(squeezed) < len(raw):
             body, flags = squeezed, flags | _COMPRESSED
     return _HEADER.pack(_MAGIC, flags, len(raw), xxhash.xxh3_64_intdigest(body)) + body
@@ -223,7 +237,8 @@ def unpack(frame: bytes, kind: type[Message], *, at_most: int) -> Message:
         raise FrameRefused("a frame that was damaged on the way: its checksum differs")
     if flags & _COMPRESSED:
         try:
-            body = _zstandard.decompressor.decompress(body, max_output_size=length)
+            with _codec() as codec:
+                body = codec.decompressor.decompress(body, max_output_size=length)
         except zstandard.ZstdError as error:
             raise FrameRefused(f"a frame that does not decompress: {error}") from None
     if len(body) != length:

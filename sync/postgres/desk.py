@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from sync.core.local_batch import Refusal, Write, Written
+from sync.core.writes import Refusal, Write, Written
 from sync.errors import StoreUnavailable
 from sync.postgres.ledger import Ledger
 

@@ -24,11 +24,12 @@ from sync.companion import confirm_opening
 from sync.core.aftermath import Place
 from sync.core.clock import Clock
 from sync.core.dots import VersionVector
-from sync.core.local_batch import LocalBatch, Refusal, Write, Written
+from sync.core.local_batch import LocalBatch
 from sync.core.op_ids import OpId
 from sync.core.operation import SALT_BYTES
 from sync.core.plans import CollectionPlan
 from sync.core.versions import EMPTY, KeyState
+from sync.core.writes import Refusal, Write, Written
 from sync.errors import StoreUnavailable
 from sync.postgres import lineage, schema
 from sync.postgres.commit import STATEMENT

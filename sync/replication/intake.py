@@ -11,10 +11,9 @@ poison       damage: only the value is wrong               asked again; when it 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
-
-import msgspec
 
 from sync.core.arrivals import ReceiptProblem
 from sync.core.dots import Dot
@@ -111,7 +110,7 @@ def together(first: Receipt, second: Receipt, *, behind: int = 0) -> Receipt:
     """Of two pieces of one batch; the second began `behind` so many operations."""
     problem = second.problem
     if problem is not None:
-        problem = msgspec.structs.replace(problem, index=problem.index + behind)
+        problem = dataclasses.replace(problem, index=problem.index + behind)
     return Receipt(
         first.applied + second.applied,
         first.held + second.held,

@@ -16,8 +16,8 @@ from typing import Any, Final
 from sync.cipher import Cipher
 from sync.companion import confirm_opening
 from sync.core.clock import Clock
-from sync.core.local_batch import Refusal, Write, Written
 from sync.core.plans import CollectionPlan
+from sync.core.writes import Refusal, Write, Written
 from sync.errors import StoreUnavailable
 from sync.sqlite import identity, schema
 from sync.sqlite.lanes import Outcome, Work, one_by_one

@@ -23,12 +23,13 @@ from sync.core.aftermath import LossRecord, Tallies, highest_sequences, key_flag
 from sync.core.clock import Clock
 from sync.core.digests import key_digest
 from sync.core.dots import VersionVector
-from sync.core.local_batch import Appended, Head, LocalBatch, Refusal, Write, Written
+from sync.core.local_batch import Appended, Head, LocalBatch
 from sync.core.op_ids import WINDOW, Done, OpId
 from sync.core.operation import SALT_BYTES, Operation
 from sync.core.plans import CollectionPlan
 from sync.core.policy import Loss
 from sync.core.versions import EMPTY, KeyState, decode_state, encode_state
+from sync.core.writes import Refusal, Write, Written
 from sync.errors import StoreFull, StoreUnavailable, Unstorable
 from sync.sqlite import rows
 

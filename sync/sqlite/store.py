@@ -21,11 +21,11 @@ import msgspec
 from sync.core.absorbing import Absorbed, Page, Purpose
 from sync.core.digests import KeyRange
 from sync.core.dots import Dot, VersionVector, joined, next_incarnation
-from sync.core.local_batch import Refusal, Write, Written
 from sync.core.loss_log import KnownLoss
 from sync.core.op_ids import KEEP_KEYS_MS, KEEP_PASSING_MS, MAX_KEYS, Done, OpId
 from sync.core.operation import Sealed
 from sync.core.plans import CollectionPlan
+from sync.core.writes import Refusal, Write, Written
 from sync.errors import StoreUnavailable, UnknownStream
 from sync.sqlite import absorbing, arrivals, file, pruning
 from sync.sqlite.copies import Copies

@@ -33,6 +33,7 @@ UNMIRRORED: dict[str, str] = {
     "chaos/traffic/writers.py": RIG,
     "gateway/core/plans.py": "values without behaviour; test_compiling.py shows how they are made",
     "gateway/proxy/roles.py": "Protocols without behaviour; those who play the roles are tested",
+    "sync/core/writes.py": "values without behaviour; test_local_batch.py judges them",
     "sync/store.py": "a Protocol without behaviour; every store passes tests/integration/sync/store_contract.py",
     "sync/replication/link.py": "a Protocol and its errors; whoever carries frames is tested",
     "gateway/proxy/ports.py": "a Protocol without behaviour; gateway/dataplane.py, which has it, is tested",

@@ -20,7 +20,7 @@ from sync.core.clock import Clock
 from sync.core.digests import KeyRange, added, key_digest
 from sync.core.dots import Dot, VersionVector, covers, joined, origin_name
 from sync.core.forgetting import Candidate, forget
-from sync.core.local_batch import Appended, Head, LocalBatch, Refusal, Write, Written
+from sync.core.local_batch import Appended, Head, LocalBatch
 from sync.core.loss_log import KnownLoss, recordable
 from sync.core.op_ids import Done, OpId
 from sync.core.operation import Operation, Sealed
@@ -28,6 +28,7 @@ from sync.core.plans import CollectionPlan
 from sync.core.policy import Loss
 from sync.core.reconciling import Side
 from sync.core.versions import EMPTY, KeyState, Version
+from sync.core.writes import Refusal, Write, Written
 from sync.errors import CursorExpired, StoreFull, StoreUnavailable, UnknownStream
 from sync.store import (
     Base,

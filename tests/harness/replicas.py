@@ -9,12 +9,13 @@ from typing import Any
 from sync.core.arrivals import ArrivalBatch, Verdict
 from sync.core.clock import Clock
 from sync.core.dots import VersionVector, origin_name
-from sync.core.local_batch import Appended, Head, LocalBatch, Refusal, Write, Written
+from sync.core.local_batch import Appended, Head, LocalBatch
 from sync.core.op_ids import Done, OpId
 from sync.core.operation import Sealed
 from sync.core.plans import CollectionPlan
 from sync.core.policy import ConflictPolicy, Loss
 from sync.core.versions import EMPTY, KeyState
+from sync.core.writes import Refusal, Write, Written
 
 STREAM = "notes"
 SKEW_S = 0.5

@@ -8,9 +8,9 @@ import random
 from typing import TYPE_CHECKING
 
 from sync.core.dots import VersionVector, includes, joined
-from sync.core.local_batch import Write, Written
 from sync.core.op_ids import OpId
 from sync.core.versions import EMPTY
+from sync.core.writes import Write, Written
 from sync.errors import StoreUnavailable
 from tests.simulation.excuses import has
 from tests.simulation.history import Asked, Seen

@@ -14,17 +14,17 @@ from typing import Any
 
 import msgspec
 
-from sync.core import absorbing, arrivals, forgetting, local_batch, policy, reconciling, versions
+from sync.core import absorbing, arrivals, forgetting, local_batch, merging, policy, reconciling
 from sync.core.absorbing import AbsorbBatch, Entry
 from sync.core.arrivals import ArrivalBatch, ChainBroken
 from sync.core.dots import Dot, meet
-from sync.core.local_batch import Write, Written
 from sync.core.operation import Operation, Sealed, decode_head
 from sync.core.policy import ConflictPolicy, Loss, Settled
 from sync.core.reconciling import Side
 from sync.core.retention import Retention
 from sync.core.versions import KeyState, Version
 from sync.core.wire import Pull, StreamHave
+from sync.core.writes import Write, Written
 from sync.replication.replicator import Confirmed, Replicator
 from sync.replication.serving import Serving
 from sync.store import Heads, Receipt
@@ -381,7 +381,7 @@ def snapshots_only_add() -> Mutation:
         world.repertoire = (restored_late, away)
 
         def both(one: KeyState, other: KeyState, **_: Any) -> KeyState:
-            return versions.join(one, other)
+            return merging.join(one, other)
 
         world.replace(reconciling, "join", both)
 

@@ -14,11 +14,11 @@ import pytest
 
 from sync.core.absorbing import Entry, Page, TooEarly
 from sync.core.digests import KeyRange
-from sync.core.local_batch import Refusal, Write, Written
 from sync.core.loss_log import KnownLoss
 from sync.core.op_ids import Done, OpId, of_idempotency_key
 from sync.core.operation import Malformed, Sealed, decode_head, head_bytes, without_value
 from sync.core.versions import KeyState
+from sync.core.writes import Refusal, Write, Written
 from sync.errors import CursorExpired, UnknownStream
 from sync.store import Cursor, Store
 from tests.harness.replicas import Replica, plan

@@ -18,9 +18,9 @@ from gateway.core import reasons
 from gateway.core.head import parse_request_head
 from health.core.session_token import SessionToken, seal
 from sync.core.dots import Dot, VersionVector, joined
-from sync.core.local_batch import Write
 from sync.core.op_ids import OpId
 from sync.core.versions import EMPTY
+from sync.core.writes import Write
 from tests.simulation.excuses import has
 from tests.simulation.history import Asked, Seen
 from tests.simulation.regions.configured import BOUND, PREFERENCE, REGIONS, SIGNER

@@ -20,9 +20,9 @@ from sync.api.primary import CARRIED_FROM, Answered, Carried, PrimaryGate, Prima
 from sync.api.problems import Problem
 from sync.core.dots import includes
 from sync.core.levels import WriteLevel
-from sync.core.local_batch import Refusal, Write, Written
 from sync.core.primacy import Here, Primacy, Primary
 from sync.core.wire import FrameRefused
+from sync.core.writes import Refusal, Write, Written
 from sync.errors import StoreUnavailable
 from sync.replication.link import PeerRefused, PeerUnavailable
 from sync.replication.pulling import Appetite

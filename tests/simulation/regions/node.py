@@ -27,7 +27,7 @@ from health.discovery.names import Names
 from health.prober import Prober
 from health.quorum.acceptors import StoredAcceptor
 from sync.api.problems import Problem
-from sync.core.local_batch import Write
+from sync.core.writes import Write
 from tests.simulation.regions.agreeing import Agreeing
 from tests.simulation.regions.around import Around, Clock
 from tests.simulation.regions.backends import WiredProbe

@@ -11,8 +11,8 @@ from sync.api import operating
 from sync.api.operating import Distrusted, Found, Retry
 from sync.api.problems import Problem
 from sync.core.dots import Dot
-from sync.core.local_batch import Write
 from sync.core.operation import decode_head, without_value
+from sync.core.writes import Write
 from tests.harness.data_api import DataApi
 from tests.harness.replicas import Replica, plan
 

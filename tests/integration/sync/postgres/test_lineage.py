@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from sync.core.local_batch import Write, Written
+from sync.core.writes import Write, Written
 from sync.errors import StoreUnavailable
 from sync.postgres.server import Connection
 from sync.store import Store

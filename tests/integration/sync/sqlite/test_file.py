@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sync.cipher import Cipher
-from sync.core.local_batch import Written
+from sync.core.writes import Written
 from sync.errors import StoreUnavailable
 from sync.sqlite.file import MAX_BATCH_BYTES, ClassFile, Writes, group_commit, open_file, positions
 from tests.harness.replicas import plan

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sync.core.local_batch import Written
 from sync.core.op_ids import WINDOW, OpId
+from sync.core.writes import Written
 from sync.errors import StoreFull, StoreUnavailable
 from sync.sqlite.ledger import translated
 from tests.integration.sync.sqlite.test_file import open_one

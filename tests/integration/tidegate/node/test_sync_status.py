@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sync.core.local_batch import Write
+from sync.core.writes import Write
 from sync.sqlite.opening import open_store
 from sync.sqlite.store import SqliteStore
 from tests.harness.replicas import STREAM, plan

@@ -5,8 +5,8 @@ import pytest
 from config.core.signing import Signer
 from sync.api import asking
 from sync.api.problems import Problem
-from sync.core.local_batch import Write
 from sync.core.op_ids import OpId
+from sync.core.writes import Write
 
 SIGNER = Signer([b"k" * 32])
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sync.api.problems import Problem, of_error, of_refusal
-from sync.core.local_batch import Refusal
+from sync.core.writes import Refusal
 from sync.errors import CursorExpired, StoreFull, StoreUnavailable, SyncError, UnknownStream
 
 

@@ -4,10 +4,11 @@ import pytest
 
 from sync.core.clock import Clock, stamp_of
 from sync.core.dots import origin_name
-from sync.core.local_batch import Head, LocalBatch, Refusal, Write, Written, entity_tag, is_known
+from sync.core.local_batch import Head, LocalBatch, entity_tag, is_known
 from sync.core.op_ids import OpId, of_idempotency_key
 from sync.core.operation import GENESIS
 from sync.core.policy import ConflictPolicy
+from sync.core.writes import Refusal, Write, Written
 from tests.harness.replicas import SKEW_S, STREAM, Replica, plan
 
 NOW = 1000.0

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from sync.core.loss_log import KnownLoss, Recordable, recordable, room_for
-from sync.core.versions import version_of
+from sync.core.merging import version_of
 from tests.harness.replicas import STREAM, Replica, plan
 
 NOW = 1000.0

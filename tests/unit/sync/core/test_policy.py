@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from sync.core.merging import apply
 from sync.core.policy import ConflictPolicy, arrive, context_of_write, is_too_crowded, keeps_siblings, settle
-from sync.core.versions import EMPTY, KeyState, Version, apply
+from sync.core.versions import EMPTY, KeyState, Version
 
 
 def version(origin: str, seq: int, hlc: int, *, is_deleted: bool = False) -> Version:

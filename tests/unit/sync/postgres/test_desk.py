@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from sync.core.local_batch import Write
+from sync.core.writes import Write
 from sync.errors import StoreUnavailable
 from sync.postgres.desk import MAX_BATCH_BYTES, MAX_TOGETHER, Desk
 from tests.integration.sync.store_contract import NOW, put

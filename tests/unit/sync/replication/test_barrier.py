@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync.core.local_batch import Write
+from sync.core.writes import Write
 from sync.replication.keeping import Upkeep
 from tests.harness import virtual_time
 from tests.harness.mesh_of_stores import MeshOfStores

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from sync.core.digests import KeyRange
-from sync.core.local_batch import Write, Written
 from sync.core.policy import ConflictPolicy
+from sync.core.writes import Write, Written
 from sync.replication.comparing import FEW_KEYS
 from sync.replication.keeping import Upkeep
 from tests.harness import virtual_time

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sync.core.digests import KeyRange
-from sync.core.local_batch import Write
 from sync.core.policy import ConflictPolicy
 from sync.core.wire import PROTOCOL, Compare, Fetch
+from sync.core.writes import Write
 from sync.replication.lending import MAX_KEYS, MAX_RANGES, Lending
 from sync.replication.link import PeerRefused
 from tests.harness.memory_store import Disk, MemoryStore

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from sync.core.local_batch import Write
 from sync.core.operation import Sealed
 from sync.core.wire import MAX_REQUEST, PROTOCOL, Pull, Pulled, StreamNews, pack, unpack
+from sync.core.writes import Write
 from sync.replication.intake import TRIES
 from sync.replication.link import PeerUnavailable
 from sync.replication.pulling import BACKOFF_MAX_S, Appetite, Puller

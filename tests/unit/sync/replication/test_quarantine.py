@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from sync.core.arrivals import operation_dot
 from sync.core.dots import Dot
-from sync.core.local_batch import Appended, Write
+from sync.core.local_batch import Appended
 from sync.core.operation import Sealed
+from sync.core.writes import Write
 from sync.replication.quarantine import AGAIN_S
 from tests.harness import virtual_time
 from tests.harness.mesh_of_stores import MeshOfStores

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from sync.core.local_batch import Write, Written
 from sync.core.wire import FrameRefused
+from sync.core.writes import Write, Written
 from sync.replication.replicator import WRITE_DOWN_EVERY_S
 from tests.harness import virtual_time
 from tests.harness.mesh_of_stores import MeshOfStores

@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 
 from sync.core.confirmations import Confirmations
-from sync.core.local_batch import Write
 from sync.core.operation import dot_of
 from sync.core.plans import CollectionPlan
 from sync.core.wire import PROTOCOL, Pull, Pulled, StreamHave
+from sync.core.writes import Write
 from sync.errors import StoreFull
 from sync.replication.link import PeerRefused
 from sync.replication.serving import RELAY_S, Serving

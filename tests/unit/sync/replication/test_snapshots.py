@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from sync.core.digests import KeyRange
-from sync.core.local_batch import Write, Written
 from sync.core.op_ids import OpId
+from sync.core.writes import Write, Written
 from sync.replication.snapshots import NOTE, PAGE_KEYS, Place
 from tests.harness import virtual_time
 from tests.harness.mesh_of_stores import MeshOfStores

@@ -22,11 +22,13 @@ def test_limits_are_kept_at_the_median() -> None:
     results = _measured(
         batches__end_to_end=[19_000, 20_000, 30_000],
         singles__rate=[5_000],
+        lag__acknowledged_p50=[4.9],
+        lag__acknowledged_p99=[24.9, 99, 24.0],
         lag__sent_p50=[4.9],
         lag__sent_p99=[24.9, 99, 24.0],
         catch_up__rate=[19_000, 20_000, 31_000],
     )
-    assert _verdicts(results) == ["met"] * 5
+    assert _verdicts(results) == ["met"] * 7
     assert judge(results)[0].measured == "20,000 documents/s (19,000 to 30,000)"
 
 
@@ -34,11 +36,13 @@ def test_rates_below_and_lags_at_their_limits_are_missed() -> None:
     results = _measured(
         batches__end_to_end=[19_999],
         singles__rate=[4_999],
+        lag__acknowledged_p50=[5.0],
+        lag__acknowledged_p99=[25.0],
         lag__sent_p50=[5.0],
         lag__sent_p99=[25.0],
         catch_up__rate=[19_998],
     )
-    assert _verdicts(results) == ["not met"] * 5
+    assert _verdicts(results) == ["not met"] * 7
 
 
 def test_what_was_refused_says_why() -> None:

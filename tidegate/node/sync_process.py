@@ -21,6 +21,7 @@ import uvloop
 from config.mesh_keys import KeysUnusable
 from config.problems import ConfigurationError
 from config.secrets import SecretUnavailable
+from tidegate.node import garbage
 from tidegate.node.data_room import DataRoom, RoomLocked, hold_lock
 from tidegate.node.disk import Disk
 from tidegate.node.handover import DataDirSockets
@@ -57,6 +58,7 @@ async def run(orders: Orders, chosen: Chosen, log: Log) -> int:
     )
     await room.open()
     tasks.start("watch the configuration", lambda: _watch(orders.plan, room, ending, log))
+    garbage.settle()
     lifeline.tell(Ready())
     code = await ending.wait()
     await room.close()

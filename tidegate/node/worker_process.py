@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import random
 import signal
@@ -22,6 +21,7 @@ import uvloop
 from gateway.dataplane import DataPlane
 from gateway.messages import FromDataPlane, Publication, ToDataPlane, decode_to_data_plane, encode
 from gateway.node_memory import NodeMemory
+from tidegate.node import garbage
 from tidegate.node.access_log import AccessLog, open_sink
 from tidegate.node.audit_log import AuditLog, folder_of
 from tidegate.node.channel import StreamChannel
@@ -36,9 +36,6 @@ from tidegate.node.tasks import Ending, Tasks
 from tidegate.node.wall import wall
 from tidegate.node.worker import ToControl, Worker
 
-GC_THRESHOLDS = (20_000, 20, 50)
-"""Young collections are rare enough not to show in latency; requests make few cycles."""
-
 
 async def run(orders: Orders, log: Log) -> int:
     """Serve until SIGTERM; the exit code."""
@@ -51,9 +48,7 @@ async def run(orders: Orders, log: Log) -> int:
     memory = NodeMemory.shared(orders.memory, me=orders.slot, workers=max(1, plan.workers))
 
     def ready() -> None:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        garbage.settle()
         lifeline.tell(Ready())
 
     worker = Worker(

@@ -2,6 +2,7 @@
 
     python scripts/compile.py                in place: `import` then finds the compiled modules before the sources
     python scripts/compile.py --clean        back to the sources
+    python scripts/compile.py --clean-stale  the same, where a source has changed since: `make` does so by itself
     python scripts/compile.py --copy DIR     a copy of the tree in DIR, compiled there
     python scripts/compile.py --quick ...    half the C compiler's time, slower code, the same behaviour: for tests
 
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,10 +72,18 @@ setup(name="compiled", ext_modules=mypycify(["--ignore-missing-imports", *module
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clean", action="store_true", help="remove what was compiled")
+    parser.add_argument("--clean-stale", action="store_true", help="remove it if a source is newer")
     parser.add_argument("--copy", type=Path, metavar="DIR", help="compile a copy of the tree")
     parser.add_argument("--quick", action="store_true", help="compile without much optimisation")
     arguments = parser.parse_args()
     target = ROOT if arguments.copy is None else arguments.copy.resolve()
+    if arguments.clean_stale:
+        if is_stale(target):
+            clean(target)
+            sys.stdout.write(
+                "compile: sources have changed: what was compiled is removed; `make fast` compiles again\n"
+            )
+        return 0
     if arguments.copy is not None:
         copy_tree(target)
     clean(target)
@@ -98,10 +108,23 @@ def copy_tree(target: Path) -> None:
             shutil.copy2(source, target / name)
 
 
-def clean(target: Path) -> None:
+def compiled_modules(target: Path) -> Iterator[Path]:
     for package in PACKAGES:
-        for compiled in (target / package).rglob("*.so"):
-            compiled.unlink()
+        yield from (target / package).rglob("*.so")
+
+
+def is_stale(target: Path) -> bool:
+    """Whether `import` would find something else than what the sources say now."""
+    for compiled in compiled_modules(target):
+        source = compiled.with_name(compiled.name.partition(".")[0] + ".py")
+        if not source.is_file() or source.stat().st_mtime > compiled.stat().st_mtime:
+            return True
+    return False
+
+
+def clean(target: Path) -> None:
+    for compiled in compiled_modules(target):
+        compiled.unlink()
     for glue in target.glob("*__mypyc*.so"):
         glue.unlink()
 

@@ -29,7 +29,8 @@ TOOLS = (
     "sha256sum",
     "tr",
 )
-FILES = ("scripts/setup", "requirements-dev.lock", "pyproject.toml")
+PINS = ("requirements-dev.lock", "pyproject.toml")
+FILES = ("scripts/setup", "scripts/compile.py", *PINS)
 
 
 class Machine:
@@ -56,7 +57,7 @@ class Machine:
         """What a first `scripts/setup` leaves behind."""
         (self.clone / ".venv/bin").mkdir(parents=True)
         (self.clone / ".venv/bin/python").symlink_to(sys.executable)
-        made_from = b"".join((self.clone / name).read_bytes() for name in FILES[1:])
+        made_from = b"".join((self.clone / name).read_bytes() for name in PINS)
         version = f"Python {sys.version.split()[0]}\n{self.clone}\n".encode()
         key = hashlib.sha256(made_from + version).hexdigest()
         (self.clone / ".venv/.tidegate-setup").write_text(f"{key}\n", encoding="utf-8")

@@ -150,7 +150,7 @@ class Node:
                         "protocol": "http",
                         "path": "/healthz",
                         "interval": "300ms",
-                        "timeout": "250ms",
+                        "timeout": "1s",  # backends live in the test's own process, which the machine may stop for long
                         "unhealthy_threshold": 2,
                         "healthy_threshold": 1,
                     },

@@ -228,6 +228,7 @@ async def test_a_request_that_no_route_matches_gets_a_problem_document(tmp_path:
 
 async def test_an_endpoint_that_dies_is_left_within_the_bound_and_the_503_says_why(tmp_path: Path) -> None:
     async with Backend() as backend, Node(tmp_path, backend.address) as node:
+        node.config["services"][0]["health_check"]["timeout"] = "250ms"
         await node.start()
         await backend.stop()
         loop = asyncio.get_running_loop()

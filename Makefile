@@ -42,6 +42,7 @@ bench-health: ## how long failures take to be dealt with (ARGS=--quick: one roun
 
 bench-sync: ## replication, side by side with other products (ARGS=--quick: one round of few documents)
 	@scripts/setup --tests
+	@echo "bench-sync: compiling a copy of this tree, as make fast does (some minutes)"
 	@.venv/bin/python scripts/compile.py --copy .tools/bench-compiled
 	@.venv/bin/python -m bench.sync --compiled .tools/bench-compiled $(ARGS)
 

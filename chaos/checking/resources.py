@@ -60,7 +60,7 @@ def not_back(before: Mapping[str, Held], after: Mapping[str, Held], *, memory_mi
         if now.processes < was.processes:
             yield f"{region}: {now.processes} processes, {was.processes} before"
         grown = now.memory_bytes - was.memory_bytes
-        cached = min(_grown(was, now).get("sync", 0), cacheable(now.disk_bytes) - cacheable(was.disk_bytes))
+        cached = min(_grown(was, now).get("sync", 0), cacheable(now.database_bytes) - cacheable(was.database_bytes))
         if grown - max(0, cached) > memory_mib << 20:
             yield f"{region}: {grown >> 20} MiB more memory ({_by_role(was, now)})"
         if now.descriptors > was.descriptors + DESCRIPTOR_SLACK:
@@ -75,11 +75,11 @@ def not_back(before: Mapping[str, Held], after: Mapping[str, Held], *, memory_mi
             yield f"{region}: {now.connections} client connections though no client is there"
 
 
-def cacheable(disk_bytes: int) -> int:
+def cacheable(database_bytes: int) -> int:
     """Bytes of databases of this size that SQLite's caches hold at most. Each connection has its own: the writer, and
     the readers (the lanes and the loop) with a quarter of that."""
     most = CLASSES * CACHE_KIB << 10
-    return min(disk_bytes, most) + (READERS + 1) * min(disk_bytes, most // 4)
+    return min(database_bytes, most) + (READERS + 1) * min(database_bytes, most // 4)
 
 
 def _grown(was: Held, now: Held) -> dict[str, int]:

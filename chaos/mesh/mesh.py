@@ -110,6 +110,7 @@ class Mesh:
             half_closed=half_closed(node.remains()),
             disk_bytes=disk,
             wal_bytes=wal,
+            database_bytes=sum(on_disk(self.nodes[region].data_dir / "sync")),
             memory_by_role=memory_by_role(status),
         )
 

@@ -36,6 +36,8 @@ class Held:
     """In its data directory and its log, without what is yet to be folded in."""
     wal_bytes: int = 0
     """The largest write-ahead log there."""
+    database_bytes: int = 0
+    """Of the clients' data in SQLite, with what is yet to be folded in."""
     memory_by_role: Mapping[str, int] = field(default_factory=dict)
     """Resident, in bytes; of those that are ready."""
 

@@ -45,12 +45,12 @@ def test_memory_that_has_grown_is_told_by_process() -> None:
 
 
 def test_what_databases_may_cache_is_no_leak_and_no_more_than_that_is_excused() -> None:
-    before = replace(BEFORE, disk_bytes=1 << 20, memory_by_role={"sync": 50 << 20, "worker": 40 << 20})
+    before = replace(BEFORE, database_bytes=1 << 20, memory_by_role={"sync": 50 << 20, "worker": 40 << 20})
 
     def after(**grown_mib: int) -> Held:
         by_role = {role: held + (grown_mib.get(role, 0) << 20) for role, held in before.memory_by_role.items()}
         memory = before.memory_bytes + (sum(grown_mib.values()) << 20)
-        return replace(before, memory_bytes=memory, disk_bytes=21 << 20, memory_by_role=by_role)
+        return replace(before, memory_bytes=memory, database_bytes=21 << 20, memory_by_role=by_role)
 
     assert [*resources.not_back({"eu": before}, {"eu": after(sync=100)}, memory_mib=48)] == []
     (beyond,) = resources.not_back({"eu": before}, {"eu": after(sync=130)}, memory_mib=48)
